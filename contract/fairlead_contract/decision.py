@@ -1,0 +1,295 @@
+"""The decision record: what was known, drawn, decided, tried, used and paid for one request.
+
+Explain, replay, experiments, off-policy evaluation, training and decision events all read this one shape. It holds no
+text of a prompt or an answer, and users and sessions only as keyed hashes. Times are integer microseconds, money is
+integer micro-dollars, probabilities lie in [0, 1]. Fields whose source does not exist yet stay empty.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+RECORD_SCHEMA_VERSION = 1
+
+
+class _Part(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    pass
+
+
+class RemovedBy(StrEnum):
+    """Who took a candidate out."""
+
+    REFERENCE = "Reference"
+    PROVIDER = "Provider"
+    MODEL_STATE = "ModelState"
+    REQUEST_TYPE = "RequestType"
+    ALLOWED_MODELS = "AllowedModels"
+    CAPABILITY = "Capability"
+    COMPLIANCE = "Compliance"
+    REGION = "Region"
+    CONTEXT_WINDOW = "ContextWindow"
+    WEIGHT = "Weight"
+    CIRCUIT_BREAKER = "CircuitBreaker"
+    BUDGET = "Budget"
+
+
+class Outcome(StrEnum):
+    """How a request or an attempt ended."""
+
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    TIMED_OUT = "TimedOut"
+    RATE_LIMITED = "RateLimited"
+    REFUSED = "Refused"
+    """The provider (attempt) or the router (request) would not take it; trying again changes nothing."""
+    TRUNCATED = "Truncated"
+    """Committed to the client and then cut by the provider."""
+    CANCELLED = "Cancelled"
+    """The client hung up."""
+
+
+class Facts(_Part, frozen=True, kw_only=True):
+    """What was known of the request when it was decided. No text."""
+
+    workspace: str
+    namespace: str | None = None
+    """The namespace that owns the workspace."""
+    agent_type: str | None = None
+    user_hash: str | None = None
+    session_hash: str | None = None
+    user_tier: str | None = None
+    subject: str | None = None
+    """Name of the credential; ``None`` for an anonymous request."""
+    request_type: str
+    requested_model: str
+    stream: bool = False
+    content_length_characters: int = 0
+    message_count: int = 0
+    estimated_input_tokens: int = 0
+    max_output_tokens: int | None = None
+    required_capabilities: tuple[str, ...] = ()
+    """What the request itself needs (tools, images …)."""
+    header_conditions: tuple[str, ...] = ()
+    """The header conditions of policies that hold, in the policies' words; values sent by clients are not kept."""
+
+
+class Prediction(_Part, frozen=True, kw_only=True):
+    """Predicted cost, latency and quality of one candidate, with the bundle that made them."""
+
+    cost_micro_usd: int | None = None
+    latency_microseconds_quantiles: tuple[int, ...] | None = None
+    """The 10th, 50th and 90th percentile of time to first byte."""
+    output_tokens: int | None = None
+    quality: float | None = None
+    bundle_digest: str | None = None
+
+
+class Removal(_Part, frozen=True, kw_only=True):
+    """Why a candidate cannot serve this request."""
+
+    by: RemovedBy
+    message: str
+
+
+class Candidate(_Part, frozen=True, kw_only=True):
+    """One model the policy could have chosen."""
+
+    name: str
+    model: str
+    """``namespace/provider/model``."""
+    role: str = "Target"
+    """``Target``, ``Canary``, ``Fallback``, ``Arm`` or ``Direct``."""
+    weight: int = 0
+    """Weight among the targets before anything was removed."""
+    probability: float = 0.0
+    """Probability of being tried first, composed of policy, experiment, canary and strategy."""
+    predicted: Prediction | None = None
+    removed: Removal | None = None
+
+
+class Draw(_Part, frozen=True, kw_only=True):
+    """One number drawn for this decision; replay uses the value instead of drawing again."""
+
+    purpose: str
+    uid: str
+    """The object whose salt went into the draw."""
+    unit: str
+    """What it sticks to: ``User``, ``Session``, ``Workspace`` or ``Request``."""
+    value: float
+
+
+class StateRead(_Part, frozen=True, kw_only=True):
+    """One value of shared state the decision depended on."""
+
+    key: str
+    value: str
+
+
+class PolicyUsed(_Part, frozen=True, kw_only=True):
+    """The object that decided, down to its bytes."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    digest: str
+
+
+class SnapshotUsed(_Part, frozen=True, kw_only=True):
+    """The table that decided."""
+
+    epoch: int
+    revision: int
+    digest: str
+
+
+class CanaryAssignment(_Part, frozen=True, kw_only=True):
+    """Whether the canary was drawn, with what share."""
+
+    model: str
+    weight_percent: int
+    assigned: bool
+
+
+class ExperimentAssignment(_Part, frozen=True, kw_only=True):
+    """The arm of a running experiment."""
+
+    namespace: str
+    name: str
+    uid: str
+    arm: str
+    probability: float
+
+
+class Classification(_Part, frozen=True, kw_only=True):
+    """What the classifier said of the request, and by which path."""
+
+    bundle_digest: str
+    path: str
+    category: str
+    probabilities: dict[str, float] = {}
+    margin: float | None = None
+    conformal_set: tuple[str, ...] = ()
+    difficulty: str | None = None
+    language: str | None = None
+    features_hash: str | None = None
+    microseconds: int = 0
+
+
+class Usage(_Part, frozen=True, kw_only=True):
+    """Billable tokens of one attempt."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    """Part of ``input_tokens``."""
+    cache_write_tokens: int = 0
+    """Part of ``input_tokens``."""
+    reasoning_tokens: int = 0
+    """Part of ``output_tokens``."""
+    estimated: bool = False
+    """The provider reported none; counted here from characters."""
+
+
+class Attempt(_Part, frozen=True, kw_only=True):
+    """One call to one endpoint."""
+
+    model: str
+    endpoint: str
+    outcome: Outcome
+    started_microseconds: int
+    """Since the request arrived."""
+    duration_microseconds: int
+    first_byte_microseconds: int | None = None
+    """From the start of the attempt."""
+    status: int | None = None
+    """HTTP status of the provider; ``None`` when it never answered."""
+    cause: str | None = None
+    """Which fallback cause the failure is."""
+    error: str | None = None
+    """A short word of ours for the failure, never the provider's text."""
+    retry_after_seconds: float | None = None
+    reserved_micro_usd: int = 0
+    usage: Usage | None = None
+    cost_micro_usd: int = 0
+    price_effective_at: int | None = None
+    """Unix seconds from which the price applied is valid; ``None`` when the model has no price."""
+
+
+class BudgetUse(_Part, frozen=True, kw_only=True):
+    """What was set aside on one account (a window of a budget) for this request."""
+
+    account: str
+    reserved_micro_usd: int
+    remaining_micro_usd: int | None = None
+    """Left on the account when this was reserved; ``None`` where it has no limit."""
+
+
+class DecisionRecord(_Part, frozen=True, kw_only=True):
+    """Everything about one request, from arrival to settlement."""
+
+    schema_version: int = RECORD_SCHEMA_VERSION
+    id: str
+    """Made by the router; also the key by which later feedback joins."""
+    time: int
+    """Arrival, Unix microseconds."""
+    client_request_id: str | None = None
+    """As sent by the client, cut to 128 printable characters; a label only."""
+    trace_id: str | None = None
+    router: str = ""
+    snapshot: SnapshotUsed
+    facts: Facts
+    policy: PolicyUsed | None = None
+    """``None``: the model was called by name, or nothing matched."""
+    strategy: str | None = None
+    experiment: ExperimentAssignment | None = None
+    canary: CanaryAssignment | None = None
+    affinity: str | None = None
+    """The model that affinity held the request on, if it did."""
+    classification: Classification | None = None
+    candidates: tuple[Candidate, ...] = ()
+    plan: tuple[str, ...] = ()
+    """Models in the order in which they were to be tried."""
+    chosen: str | None = None
+    """The model that answered, or was tried last."""
+    propensity: float | None = None
+    """Probability with which the decision tried its first model first."""
+    panic: bool = False
+    """All breakers were open and the least bad candidate was tried."""
+    draws: tuple[Draw, ...] = ()
+    state: tuple[StateRead, ...] = ()
+    bundles: tuple[str, ...] = ()
+    budgets: tuple[BudgetUse, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    outcome: Outcome
+    status: int
+    """HTTP status given to the client; 499 when it hung up first."""
+    error: str | None = None
+    """The ``code`` of the error given to the client."""
+    committed_microseconds: int | None = None
+    """When the first byte of the answer was passed on; ``None`` if never."""
+    duration_microseconds: int
+    overhead_microseconds: int
+    """Time not spent waiting for providers or for the client."""
+    usage: Usage = Usage()
+    cost_micro_usd: int = 0
+    outcome_key: str
+    """Joins feedback and rewards to this decision; equal to ``id`` unless a session collects them."""
+    inclusion_probability: float = 1.0
+    """Probability with which this record was kept."""
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(DecisionRecord)
+
+
+def encode_record(record: DecisionRecord) -> bytes:
+    """One line of JSON."""
+    return _ENCODER.encode(record)
+
+
+def decode_record(data: bytes) -> DecisionRecord:
+    """The inverse of :func:`encode_record`; unknown fields of a newer writer are skipped."""
+    return _DECODER.decode(data)

@@ -1,0 +1,58 @@
+"""Publishes the contract's JSON Schemas: ``python -m fairlead_contract.schemas DIR [--check]``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fairlead_contract.decision import RECORD_SCHEMA_VERSION, DecisionRecord
+from fairlead_contract.fragments import AnyFragment
+from fairlead_contract.snapshot import SCHEMA_VERSION, Body, Manifest
+
+
+def _entry_schema_hook(annotation: type) -> dict[str, Any]:
+    if annotation is msgspec.Raw:
+        return {"description": "A fragment; see fragments.v1.json."}
+    raise NotImplementedError(annotation)
+
+
+def documents() -> dict[str, bytes]:
+    """File name → schema document, for everything that other programs may read or write."""
+    published: dict[str, Any] = {
+        f"snapshot-manifest.v{SCHEMA_VERSION}.json": Manifest,
+        f"snapshot-body.v{SCHEMA_VERSION}.json": Body,
+        f"fragments.v{SCHEMA_VERSION}.json": AnyFragment,
+        f"decision-record.v{RECORD_SCHEMA_VERSION}.json": DecisionRecord,
+    }
+    result = {}
+    for name, annotation in published.items():
+        schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name.removesuffix(".json")}
+        schema |= msgspec.json.schema(annotation, schema_hook=_entry_schema_hook)
+        result[name] = msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2) + b"\n"
+    return result
+
+
+def main(arguments: list[str]) -> int:
+    """Write the documents, or with ``--check`` name those that differ. Returns the exit status."""
+    check = "--check" in arguments
+    folder = Path(next(argument for argument in arguments if argument != "--check"))
+    stale = []
+    for name, content in documents().items():
+        path = folder / name
+        if path.exists() and path.read_bytes() == content:
+            continue
+        stale.append(path)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    if check:
+        for path in stale:
+            print(f"{path} is not what the contract says; run `make generate`", file=sys.stderr)
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
