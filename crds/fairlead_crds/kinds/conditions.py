@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -12,55 +11,12 @@ from fairlead_crds.kinds.rules import ListMap
 from fairlead_crds.kinds.scalars import CONDITION_TYPE, REASON, Instant, Message
 
 
-class ConditionType(StrEnum):
-    """The conditions of every kind. The last three are abnormal: True means trouble."""
-
-    ACCEPTED = "Accepted"
-    RESOLVED_REFS = "ResolvedRefs"
-    PROGRAMMED = "Programmed"
-    READY = "Ready"
-    RECONCILING = "Reconciling"
-    STALLED = "Stalled"
-    DEGRADED = "Degraded"
-
-
 class ConditionStatus(Choice):
     """Whether a condition holds."""
 
     TRUE = "True"
     FALSE = "False"
     UNKNOWN = "Unknown"
-
-
-class ConditionReason(StrEnum):
-    """Why a condition stands as it does, for machines; the message says it to people."""
-
-    ACCEPTED = "Accepted"
-    INVALID = "Invalid"
-    NOT_IMPLEMENTED = "NotImplemented"
-    NOT_PERMITTED = "NotPermitted"
-    CONFLICT = "Conflict"
-    SUSPENDED = "Suspended"
-    RESOLVED_REFS = "ResolvedRefs"
-    PROVIDER_NOT_FOUND = "ProviderNotFound"
-    MODEL_NOT_FOUND = "ModelNotFound"
-    POLICY_NOT_FOUND = "PolicyNotFound"
-    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason
-    SECRET_NOT_LABELLED = "SecretNotLabelled"  # noqa: S105 - a reason
-    CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound"
-    REFERENCE_NOT_PERMITTED = "ReferenceNotPermitted"
-    PROGRAMMED = "Programmed"
-    NOT_PROGRAMMED = "NotProgrammed"
-    NO_ROUTERS = "NoRouters"
-    PENDING = "Pending"
-    READY = "Ready"
-    NOT_READY = "NotReady"
-    LAST_GOOD_IN_FORCE = "LastGoodInForce"
-    STORE_NOT_SHARED = "StoreNotShared"
-    ENDPOINTS_UNHEALTHY = "EndpointsUnhealthy"
-    BUNDLE_UNAVAILABLE = "BundleUnavailable"
-    BUDGET_EXCEEDED = "BudgetExceeded"
-    AS_EXPECTED = "AsExpected"
 
 
 class Condition(Model):

@@ -1,0 +1,134 @@
+"""``fairlead serve``: a router in this process, and for a folder of resources a compiler in a process beside it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from fairlead_cli.compiler_child import CompilerChild
+from fairlead_cli.files.arguments import add_namespace_arguments
+from fairlead_cli.logs import configure_logging
+from fairlead_cli.snapshot_file import follow_snapshot_file
+from fairlead_router.identify.api_keys import ApiKeysError
+from fairlead_router.server import RunningRouter, running_router
+from fairlead_router.settings import SettingError, Settings, from_environment, networks
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+logger = logging.getLogger("fairlead.serve")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the sub-command."""
+    parser = subparsers.add_parser(
+        "serve",
+        description="Run a router on resources in a folder, or on a snapshot file.",
+        epilog="Options of the router are also read from the environment, as FAIRLEAD_<OPTION>.",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--resources", type=Path, metavar="DIR", help="folder of YAML resources; watched for changes")
+    source.add_argument("--snapshot", type=Path, metavar="FILE", help="compiled snapshot; watched for changes")
+    parser.add_argument("--credentials", type=Path, metavar="FILE", help="credentials that belong to --snapshot")
+    parser.add_argument("--host", help="address of the client API (default 0.0.0.0)")
+    parser.add_argument("--port", type=int, help="port of the client API (default 3003)")
+    parser.add_argument("--admin-host", help="address of metrics and decisions (default 127.0.0.1)")
+    parser.add_argument("--admin-port", type=int, help="port of metrics and decisions (default 9090)")
+    parser.add_argument("--api-keys-file", type=Path, metavar="FILE", help="static API keys (JSON)")
+    parser.add_argument(
+        "--allow-networks",
+        type=_networks,
+        metavar="CIDR,…",
+        help="let providers have addresses in these otherwise refused networks; 'loopback' for this machine",
+    )
+    parser.add_argument("--decision-log", type=Path, metavar="FILE", help="append decision records as JSON lines")
+    parser.add_argument("--no-access-log", dest="access_log", action="store_false", default=None)
+    parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
+    add_namespace_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT. Returns 1 if it cannot start."""
+    overrides = {name: getattr(arguments, name, None) for name in Settings.__dataclass_fields__}
+    try:
+        settings = from_environment(os.environ, **overrides)
+    except SettingError as error:
+        print(f"fairlead serve: {error}", file=sys.stderr)
+        return 2
+    configure_logging(settings.log_level)
+    try:
+        return uvloop.run(_serve(settings, arguments))
+    except ApiKeysError as error:
+        print(f"fairlead serve: --api-keys-file: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"fairlead serve: cannot listen or open a file: {error}", file=sys.stderr)
+    return 1
+
+
+async def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        child = None
+        if arguments.resources is not None:
+            # Started first: it needs the other core and a moment, while this process imports nothing more.
+            child = CompilerChild(arguments.resources, _compiler_options(arguments))
+            await child.start()
+            stack.push_async_callback(child.stop)
+        router = await stack.enter_async_context(running_router(settings))
+        if child is not None:
+            feeding = asyncio.create_task(child.feed(router.context), name="compiler")
+        else:
+            feeding = asyncio.create_task(
+                follow_snapshot_file(arguments.snapshot, arguments.credentials, router.receiver), name="snapshot-file"
+            )
+        stack.callback(feeding.cancel)
+        announcing = asyncio.create_task(_announce(router, settings))
+        stack.callback(announcing.cancel)
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({waiting, feeding}, return_when=asyncio.FIRST_COMPLETED)
+        if feeding.done() and not stopping.is_set():
+            feeding.result()
+        logger.info("stopping: no new requests, those in flight have %.0f s", settings.shutdown_seconds)
+    return 0
+
+
+async def _announce(router: RunningRouter, settings: Settings) -> None:
+    await router.receiver.first_applied.wait()
+    table = router.receiver.table
+    address = f"http://localhost:{router.port}"
+    body = '{"model": "auto", "messages": [{"role": "user", "content": "Which way?"}]}'
+    print(
+        f"\nFairlead serves {len(table.models)} models under {len(table.policies)} policies on {address}. Try:\n\n"
+        f"  curl -i {address}/v1/chat/completions -H 'Content-Type: application/json' \\\n    -d '{body}'\n\n"
+        f"and then, with the value of the header x-fairlead-decision:\n\n"
+        f"  fairlead why ID --admin http://{settings.admin_host}:{router.admin_port}\n",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _compiler_options(arguments: argparse.Namespace) -> Sequence[str]:
+    options = ["--default-namespace", arguments.default_namespace]
+    for namespace in arguments.platform_namespaces or ():
+        options += ["--platform-namespace", namespace]
+    return options
+
+
+def _networks(text: str) -> object:
+    try:
+        return networks(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,0 +1,119 @@
+"""Which objects there are: identity read from raw data, deleted ones left out, duplicates set aside.
+
+Nothing here looks into a spec, so an object that no model would accept still has a name to report on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from fairlead_crds.compile.findings import Finding, Reason, Severity
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CANONICAL = msgspec.json.Encoder(order="sorted", enc_hook=str)
+
+
+class ObjectKey(NamedTuple):
+    """What can exist only once."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+class Declared(NamedTuple):
+    """One declared object with what its metadata says."""
+
+    key: ObjectKey
+    uid: str
+    generation: int
+    created_at: int
+    """Unix seconds; 0 when unknown."""
+    raw: Mapping[str, Any]
+
+    @property
+    def memo_key(self) -> tuple[ObjectKey, str, int] | None:
+        """Identifies the spec; ``None`` when the source gives no uid, so that nothing may be remembered by it."""
+        return (self.key, self.uid, self.generation) if self.uid else None
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """All objects that count, sorted by key, and those set aside because their key was taken."""
+
+    objects: tuple[Declared, ...]
+    duplicates: tuple[Declared, ...]
+    findings: tuple[Finding, ...]
+
+
+def gather(raws: Iterable[Mapping[str, Any]]) -> Declarations:
+    """Read identities, leave out what is being deleted, and keep the first uid of each key."""
+    declared = sorted((item for item in map(_declare, raws) if item is not None), key=lambda item: item[:2])
+    kept: list[Declared] = []
+    duplicates: list[Declared] = []
+    start = 0
+    for position in range(1, len(declared) + 1):
+        if position < len(declared) and declared[position].key == declared[start].key:
+            continue
+        group = declared[start:position]
+        if len(group) > 1:
+            group.sort(key=lambda item: (item.uid, item.generation, _CANONICAL.encode(item.raw)))
+            duplicates.extend(group[1:])
+        kept.append(group[0])
+        start = position
+    findings = tuple(
+        Finding(
+            *item.key,
+            "metadata.name",
+            Severity.ERROR,
+            Reason.DUPLICATE,
+            f"this {item.key.kind} is declared more than once and only the one with the first uid counts: "
+            "remove or rename the others",
+        )
+        for item in duplicates
+    )
+    return Declarations(tuple(kept), tuple(duplicates), findings)
+
+
+def _declare(raw: Mapping[str, Any]) -> Declared | None:
+    found = raw.get("metadata")
+    metadata: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    if metadata.get("deletionTimestamp"):
+        return None
+    generation = metadata.get("generation")
+    return Declared(
+        ObjectKey(_text(raw.get("kind")), _text(metadata.get("namespace")) or "default", _text(metadata.get("name"))),
+        _text(metadata.get("uid")),
+        generation if isinstance(generation, int) else 0,
+        _seconds(metadata.get("creationTimestamp")),
+        raw,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _seconds(value: object) -> int:
+    if isinstance(value, str):
+        return _parsed_seconds(value)
+    return _since_epoch(value) if isinstance(value, datetime) else 0
+
+
+@lru_cache(maxsize=16384)
+def _parsed_seconds(text: str) -> int:
+    try:
+        return _since_epoch(datetime.fromisoformat(text.upper()))
+    except ValueError:
+        return 0
+
+
+def _since_epoch(instant: datetime) -> int:
+    aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(seconds=1)
