@@ -55,6 +55,8 @@ class _Contents:
 class _Generation:
     fingerprint: bytes
     number: int
+    numbered: dict[str, Any] = field(default_factory=dict)
+    """The object with that number; the same one as long as nothing changes, which the compiler rewards."""
 
 
 @dataclass(slots=True)
@@ -164,11 +166,12 @@ class FolderReader:
 
     def _with_generation(self, key: ObjectKey, content: Resource) -> dict[str, Any]:
         # Counted on even while the object is gone: an equal number must never stand for two contents.
-        known = self._generations.setdefault(key, _Generation(content.fingerprint, 1))
+        known = self._generations.setdefault(key, _Generation(b"", 0))
         if known.fingerprint != content.fingerprint:
             known.fingerprint = content.fingerprint
             known.number += 1
-        return {**content.raw, "metadata": {**content.raw["metadata"], "generation": known.number}}
+            known.numbered = {**content.raw, "metadata": {**content.raw["metadata"], "generation": known.number}}
+        return known.numbered
 
 
 def _duplicate(first: DeclaredObject, other: DeclaredObject) -> Problem:

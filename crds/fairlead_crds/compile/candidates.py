@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -102,19 +102,19 @@ def _impossible(target: Target, layers: list[Layer], catalog: Catalog) -> str | 
     return "Inactive" if model.state == "Inactive" else _ruled_out(target.model, provider, model, layers)
 
 
-def findings(policies: Iterable[PolicyFragment], budgets: Budgets, catalog: Catalog) -> Iterator[Finding]:
-    """A warning for each policy whose targets are all ruled out, everywhere or for one of its workspaces."""
-    for policy in policies:
-        base = Layer("the policy", policy.constraints)
-        own = [] if base.free else [base]
-        reached = budgets.reached_by(policy)
-        for extra in [None, *reached]:
-            layers = own if extra is None else [*own, extra]
-            reasons = _why_all_are_out(policy, layers, catalog)
-            if reasons is not None:
-                yield _no_candidate(policy, extra, reasons)
-                if extra is None:
-                    break
+def findings(policy: PolicyFragment, budgets: Budgets, catalog: Catalog) -> list[Finding]:
+    """Warnings for a policy whose targets are all ruled out, everywhere or for some of its workspaces."""
+    base = Layer("the policy", policy.constraints)
+    own = [] if base.free else [base]
+    reasons = _why_all_are_out(policy, own, catalog)
+    if reasons is not None:
+        return [_no_candidate(policy, None, reasons)]
+    result = []
+    for extra in budgets.reached_by(policy):
+        reasons = _why_all_are_out(policy, [*own, extra], catalog)
+        if reasons is not None:
+            result.append(_no_candidate(policy, extra, reasons))
+    return result
 
 
 def _why_all_are_out(policy: PolicyFragment, layers: list[Layer], catalog: Catalog) -> dict[str, str] | None:

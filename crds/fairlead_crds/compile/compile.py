@@ -22,6 +22,7 @@ from fairlead_crds.compile.link import (
     remembered,
 )
 from fairlead_crds.compile.lower import lower
+from fairlead_crds.compile.memo import Memo
 from fairlead_crds.compile.permissions import claims, existing_namespaces, refuse
 from fairlead_crds.compile.previous import Previous, index
 from fairlead_crds.compile.publish import Publication, publish
@@ -54,13 +55,15 @@ def compile_resources(
 
     ``epoch`` starts a new history (at revision 1) where the caller knows that the old one is lost.
     """
-    declarations = gather(resources.objects)
+    memo = Memo(None if previous is None else previous.memo)
+    declarations = gather(resources.objects, memo)
     lowered = _lower_all(declarations.objects, previous)
     judged = [
         _judge(declared, lowering, previous) for declared, lowering in zip(declarations.objects, lowered, strict=True)
     ]
     namespaces = existing_namespaces(resources, judged)
-    tenancy = settle(claims(judged), namespaces, settings)
+    claimed = claims(judged)
+    tenancy = memo.once("tenancy", (claimed, namespaces, settings), lambda: settle(claimed, namespaces, settings))
     refuse(judged, tenancy, settings)
 
     report = Report()
@@ -69,7 +72,7 @@ def compile_resources(
         report.add(item.lowered.findings)
         report.add(() if item.refused is None else (item.refused,))
 
-    linked = _link_all(judged, resources, namespaces, tenancy, settings, report, previous)
+    linked = _link_all(judged, resources, namespaces, tenancy, settings, report, previous, memo)
     publication = publish([item.entry for item in linked.values()], previous, settings, epoch)
     if publication.rejected is not None:
         _report_too_large(publication, linked, judged, report)
@@ -88,6 +91,7 @@ def compile_resources(
                 if (key := declared.memo_key) is not None
             },
             linked,
+            memo,
         ),
     )
 
@@ -117,6 +121,7 @@ def _link_all(
     settings: Settings,
     report: Report,
     previous: Previous | None,
+    memo: Memo,
 ) -> dict[ObjectKey, Linked[AnyIntent]]:
     """Fragments of all objects in force, with everything that can be said across objects."""
     known: Callable[[ObjectKey], Linked[AnyIntent] | None] = ({} if previous is None else previous.linked).get
@@ -140,14 +145,21 @@ def _link_all(
             providers.append(provider.fragment)
             note(item, findings)
 
-    catalog = Catalog(providers, _names(judged, "ModelProvider"))
+    declared_providers = _names(judged, "ModelProvider")
+    catalog = memo.once("catalog", (providers, declared_providers), lambda: Catalog(providers, declared_providers))
+    link_one = memo.each("policies", (catalog, tenancy))
     policies: list[PolicyFragment] = []
     workspaces: list[WorkspaceFragment] = []
     for item in judged:
         key = item.declared.key
         if isinstance(item.intent, PolicyFragment):
+            intent = item.intent
             platform = key.namespace in settings.platform_namespaces
-            policy, findings = link_policy(item.intent, platform, catalog, tenancy, known(key))
+            policy, findings = link_one(
+                key,
+                intent,
+                lambda: link_policy(intent, platform, catalog, tenancy, known(key)),  # noqa: B023 - called at once
+            )
             linked[key] = policy
             policies.append(policy.fragment)
             note(item, findings)
@@ -158,8 +170,9 @@ def _link_all(
             note(item, findings)
     linked[_TENANCY_KEY] = remembered(known(_TENANCY_KEY), tenancy.fragment, None, lambda: tenancy.fragment)
 
-    report.add(ambiguity.findings(providers, namespaces))
-    _cross_check(judged, policies, workspaces, catalog, report)
+    names = sorted(namespaces)
+    report.add(memo.once("ambiguity", (providers, names), lambda: ambiguity.findings(providers, names)))
+    _cross_check(judged, policies, workspaces, catalog, report, memo)
     return linked
 
 
@@ -169,11 +182,15 @@ def _cross_check(
     workspaces: list[WorkspaceFragment],
     catalog: Catalog,
     report: Report,
+    memo: Memo,
 ) -> None:
     """What can only be said of several objects together."""
-    budgets = candidates.Budgets(workspaces)
-    report.add(coverage.findings(policies))
-    report.add(candidates.findings(policies, budgets, catalog))
+    budgets = memo.once("budgets", workspaces, lambda: candidates.Budgets(workspaces))
+    scopes = [(policy.match, policy.platform, policy.order()) for policy in policies]
+    report.add(memo.once("coverage", scopes, lambda: coverage.findings(policies)))
+    check_one = memo.each("candidates", (catalog, budgets))
+    for policy in policies:
+        report.add(check_one(policy.key, policy, lambda: candidates.findings(policy, budgets, catalog)))  # noqa: B023 - called at once
     tests = [item.lowered.experiment for item in judged if item.lowered.experiment is not None]
     by_name = {(policy.namespace, policy.name): policy for policy in policies}
     report.link(experiments.findings(tests, by_name, _names(judged, "RoutingPolicy"), budgets, catalog))

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
 
 from fairlead_crds.compile.findings import Finding, Reason, Severity
+from fairlead_crds.compile.memo import Memo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CANONICAL = msgspec.json.Encoder(order="sorted", enc_hook=str)
@@ -52,9 +54,11 @@ class Declarations:
     findings: tuple[Finding, ...]
 
 
-def gather(raws: Iterable[Mapping[str, Any]]) -> Declarations:
+def gather(raws: Iterable[Mapping[str, Any]], memo: Memo) -> Declarations:
     """Read identities, leave out what is being deleted, and keep the first uid of each key."""
-    declared = sorted((item for item in map(_declare, raws) if item is not None), key=lambda item: item[:2])
+    declare_one = memo.each("declared", None)
+    found = [declare_one(id(raw), raw, partial(_declare, raw)) for raw in raws]
+    declared = sorted((item for item in found if item is not None), key=itemgetter(0, 1))
     kept: list[Declared] = []
     duplicates: list[Declared] = []
     start = 0

@@ -11,6 +11,7 @@ from fairlead_contract.snapshot import Entry, Sealed, decode_fragment, unseal
 from fairlead_crds.compile.declared import Declared, ObjectKey
 from fairlead_crds.compile.intents import Intent, Lowered, intent_of
 from fairlead_crds.compile.link import AnyIntent, Linked
+from fairlead_crds.compile.memo import Memo
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Previous:
     entries: Mapping[ObjectKey, Entry]
     lowered: Mapping[tuple[ObjectKey, str, int], Lowered] = field(default_factory=dict)
     linked: Mapping[ObjectKey, Linked[AnyIntent]] = field(default_factory=dict)
+    memo: Memo = field(default_factory=Memo)
 
     @classmethod
     def from_snapshot(cls, sealed: Sealed) -> Previous:

@@ -39,7 +39,8 @@ class Resources:
     """Everything that is declared, in no particular order.
 
     ``objects`` are raw objects of our kinds as JSON data. Each has ``metadata.uid`` and ``metadata.generation``: two
-    objects with equal (uid, generation) are taken to have equal specs, which is what makes memoisation sound.
+    objects with equal (uid, generation) are taken to have equal specs, which is what makes memoisation sound;
+    for the same reason a mapping that was handed in once must not be changed afterwards.
     A namespace that holds an object but is not listed counts as one without labels, annotations and age.
     """
 
