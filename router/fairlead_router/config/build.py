@@ -1,0 +1,262 @@
+"""Builds a table from a snapshot: decodes the fragments that are new, reuses the rest, links, indexes.
+
+The work is a generator that yields between small steps, so that a caller on the event loop can let requests through in
+between; nothing sees the new table before it is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+import msgspec
+from multidict import CIMultiDict
+from yarl import URL
+
+from fairlead_contract.decision import PolicyUsed, SnapshotUsed
+from fairlead_contract.fragments import (
+    AnyFragment,
+    ModelRef,
+    PolicyFragment,
+    ProviderFragment,
+    SecretKey,
+    TenancyFragment,
+    WorkspaceFragment,
+)
+from fairlead_contract.snapshot import Body, Credentials, Manifest, RejectReason, SnapshotRejected, decode_fragment
+from fairlead_router.config.table import (
+    EndpointEntry,
+    FallbackEntry,
+    ModelEntry,
+    PolicyEntry,
+    ProviderEntry,
+    Table,
+    TargetEntry,
+    Visible,
+)
+from fairlead_router.match.index import PolicyIndex
+
+CredentialKey = tuple[str, str, str, str]
+
+_STEP = 32
+"""Entries handled between two yields: a few hundred microseconds at most."""
+
+
+@dataclass(slots=True)
+class Reusable:
+    """What the last build made, by digest, for the next one."""
+
+    fragments: dict[str, AnyFragment] = field(default_factory=dict)
+    providers: dict[str, ProviderEntry] = field(default_factory=dict)
+    models: dict[str, ModelEntry] = field(default_factory=dict)
+    policies: dict[str, PolicyEntry] = field(default_factory=dict)
+    credentials: dict[CredentialKey, str] = field(default_factory=dict)
+    digest_of_provider: dict[str, str] = field(default_factory=dict)
+    decoded: int = 0
+    """How many fragments the last build did not know."""
+
+
+def build(
+    manifest: Manifest, body: Body, credentials: Credentials, previous: Reusable
+) -> Generator[None, None, tuple[Table, Reusable]]:
+    """Yield between steps; return the table and what the next build may reuse.
+
+    Raises :class:`SnapshotRejected` if a fragment is unreadable, or if a credential has not arrived in the version that
+    the snapshot names: a route and its credential become active together.
+    """
+    values = {(entry.namespace, entry.name, entry.key, entry.version): entry.value for entry in credentials.entries}
+    now = Reusable(credentials=values)
+    fragments: list[tuple[str, AnyFragment]] = []
+    for number, entry in enumerate(body.entries):
+        fragment = previous.fragments.get(entry.digest)
+        if fragment is None:
+            try:
+                fragment = decode_fragment(entry.fragment)
+            except (msgspec.MsgspecError, RecursionError) as error:
+                message = f"the fragment of {entry.kind} {entry.namespace}/{entry.name} cannot be read: {error}"
+                raise SnapshotRejected(RejectReason.MALFORMED, message) from error
+            now.decoded += 1
+        now.fragments[entry.digest] = fragment
+        fragments.append((entry.digest, fragment))
+        if number % _STEP == 0:
+            yield
+
+    for number, (digest, fragment) in enumerate(fragments):
+        if isinstance(fragment, ProviderFragment):
+            provider = previous.providers.get(fragment.key)
+            unchanged = previous.digest_of_provider.get(fragment.key) == digest
+            if provider is None or not unchanged or not _same_credentials(fragment, previous.credentials, values):
+                provider = _link_provider(fragment, values)
+            now.providers[fragment.key] = provider
+            now.digest_of_provider[fragment.key] = digest
+            for model in fragment.models:
+                ref = ModelRef(fragment.namespace, fragment.name, model.name)
+                known = previous.models.get(ref.key)
+                if known is None or known.provider is not provider:
+                    known = ModelEntry(
+                        ref.key, ref, model, provider, frozenset(model.capabilities), frozenset(model.compliance)
+                    )
+                now.models[ref.key] = known
+        if number % _STEP == 0:
+            yield
+
+    policies: list[tuple[tuple[int, int, int, str, str], PolicyEntry]] = []
+    workspaces: dict[str, WorkspaceFragment] = {}
+    tenancy = TenancyFragment(namespace="", name="tenancy", uid="", generation=0)
+    for number, (digest, fragment) in enumerate(fragments):
+        if isinstance(fragment, PolicyFragment):
+            policy = previous.policies.get(digest)
+            if policy is None or not _links_hold(policy, now.models):
+                policy = _link_policy(fragment, digest, now.models)
+            now.policies[digest] = policy
+            policies.append((fragment.order(), policy))
+        elif isinstance(fragment, WorkspaceFragment):
+            workspaces[fragment.workspace] = fragment
+        elif isinstance(fragment, TenancyFragment):
+            tenancy = fragment
+        if number % _STEP == 0:
+            yield
+    policies.sort(key=itemgetter(0))
+    yield
+
+    index = yield from PolicyIndex.in_steps([policy.fragment for _, policy in policies])
+    yield
+    everywhere, by_namespace = yield from _visibility(now.models.values())
+    table = Table(
+        used=SnapshotUsed(epoch=manifest.epoch, revision=manifest.revision, digest=manifest.digest),
+        policies=tuple(policy for _, policy in policies),
+        index=index,
+        models=now.models,
+        providers=now.providers,
+        workspaces=workspaces,
+        tenancy=tenancy,
+        visible_everywhere=everywhere,
+        visible_from=by_namespace,
+    )
+    return table, now
+
+
+def empty_table() -> Table:
+    """What runs before any snapshot has arrived: it matches nothing and knows no model."""
+    return Table(
+        used=SnapshotUsed(epoch=0, revision=0, digest=""),
+        policies=(),
+        index=PolicyIndex([]),
+        models={},
+        providers={},
+        workspaces={},
+        tenancy=TenancyFragment(namespace="", name="tenancy", uid="", generation=0),
+        visible_everywhere=Visible({}),
+    )
+
+
+def _secret_keys(fragment: ProviderFragment) -> Iterable[SecretKey]:
+    if fragment.credential is not None:
+        yield fragment.credential
+    for endpoint in fragment.endpoints:
+        for header in endpoint.headers:
+            if header.secret is not None:
+                yield header.secret
+
+
+def _same_credentials(
+    fragment: ProviderFragment, before: dict[CredentialKey, str], now: dict[CredentialKey, str]
+) -> bool:
+    places = [(fragment.namespace, secret.name, secret.key, secret.version) for secret in _secret_keys(fragment)]
+    return all(before.get(place) == now.get(place) for place in places)
+
+
+def _link_provider(fragment: ProviderFragment, values: dict[CredentialKey, str]) -> ProviderEntry:
+    def value_of(secret: SecretKey) -> str:
+        value = values.get((fragment.namespace, secret.name, secret.key, secret.version))
+        if value is None:
+            message = (
+                f"Secret {fragment.namespace}/{secret.name} key {secret.key} has not arrived in version {secret.version} "
+                f"for ModelProvider {fragment.key}"
+            )
+            raise SnapshotRejected(RejectReason.CREDENTIALS_PENDING, message)
+        return value
+
+    endpoints = []
+    if fragment.withheld is None:
+        for endpoint in fragment.endpoints:
+            headers: CIMultiDict[str] = CIMultiDict()
+            if fragment.credential is not None:
+                headers["Authorization"] = f"Bearer {value_of(fragment.credential)}"
+            for header in endpoint.headers:
+                headers[header.name] = value_of(header.secret) if header.secret is not None else header.value or ""
+            url = URL(endpoint.url.rstrip("/") + "/")
+            endpoints.append(
+                EndpointEntry(endpoint.name, url, endpoint.backup, endpoint.weight, endpoint.region, headers)
+            )
+    if fragment.simulated is not None and not endpoints:
+        endpoints.append(EndpointEntry("simulated", URL("http://simulated.invalid/"), False, 1, None, CIMultiDict()))
+    return ProviderEntry(fragment.key, fragment, tuple(endpoints), fragment.withheld)
+
+
+def _link_target(
+    name: str,
+    ref: ModelRef,
+    models: dict[str, ModelEntry],
+    unresolved: str | None,
+    weight: int = 0,
+    order: int | None = None,
+) -> TargetEntry:
+    entry = models.get(ref.key)
+    reason = unresolved or (None if entry is not None else "ModelNotFound")
+    return TargetEntry(name, ref.key, None if reason else entry, weight, order, reason)
+
+
+def _link_policy(fragment: PolicyFragment, digest: str, models: dict[str, ModelEntry]) -> PolicyEntry:
+    canary = fragment.canary
+    return PolicyEntry(
+        fragment=fragment,
+        used=PolicyUsed(
+            namespace=fragment.namespace,
+            name=fragment.name,
+            uid=fragment.uid,
+            generation=fragment.generation,
+            digest=digest,
+        ),
+        targets=tuple(
+            _link_target(target.name, target.model, models, target.unresolved, target.weight, target.fallback_order)
+            for target in fragment.targets
+        ),
+        fallbacks=tuple(
+            FallbackEntry(
+                frozenset(fallback.causes),
+                _link_target(f"fallback-{number}", fallback.model, models, fallback.unresolved),
+            )
+            for number, fallback in enumerate(fragment.fallbacks, start=1)
+        ),
+        canary=None if canary is None else _link_target("canary", canary.model, models, canary.unresolved),
+        timeouts=fragment.timeouts,
+        breaker=fragment.circuit_breaker,
+    )
+
+
+def _links_hold(policy: PolicyEntry, models: dict[str, ModelEntry]) -> bool:
+    linked = [*policy.targets, *(fallback.target for fallback in policy.fallbacks)]
+    if policy.canary is not None:
+        linked.append(policy.canary)
+    return all(target.unresolved is None and models.get(target.key) is target.entry for target in linked)
+
+
+def _visibility(models: Iterable[ModelEntry]) -> Generator[None, None, tuple[Visible, dict[str, Visible]]]:
+    everywhere: dict[str, tuple[ModelEntry, ...]] = {}
+    by_namespace: dict[str, dict[str, tuple[ModelEntry, ...]]] = {}
+    for number, entry in enumerate(models):
+        fragment = entry.provider.fragment
+        if fragment.visible_from == "All":
+            places = [everywhere]
+        else:
+            namespaces = {fragment.namespace, *fragment.visible_namespaces}
+            places = [by_namespace.setdefault(namespace, {}) for namespace in sorted(namespaces)]
+        name, provider = entry.model.name, fragment.name
+        for place in places:
+            for alias in (name, f"{provider}/{name}", f"{fragment.namespace}/{provider}/{name}"):
+                place[alias] = (*place.get(alias, ()), entry)
+        if number % _STEP == 0:
+            yield
+    return Visible(everywhere), {namespace: Visible(names) for namespace, names in by_namespace.items()}

@@ -1,0 +1,145 @@
+"""Takes snapshots from every door: validates, builds beside the running table, swaps one reference.
+
+A snapshot that is refused changes nothing but the record of the refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fairlead_contract.snapshot import Credentials, RejectReason, Sealed, SnapshotRejected, unseal
+from fairlead_router.config.build import Reusable, build, empty_table
+from fairlead_router.config.table import Table
+
+logger = logging.getLogger("fairlead.config")
+
+_SLICE_SECONDS = 0.0005
+"""How long building may hold the event loop before requests get their turn."""
+
+_FREEZE_SHARE = 0.25
+"""Share of a table's fragments that are new since the last freeze, from which on it is worth another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The last snapshot that was refused."""
+
+    epoch: int
+    revision: int
+    source: str
+    reason: RejectReason
+    message: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The snapshot that runs."""
+
+    source: str
+    at: float
+    build_seconds: float
+
+
+class ConfigReceiver:
+    """Holds the running table. ``table`` is read once at the start of each request."""
+
+    def __init__(self, *, wall_clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
+        self.table: Table = empty_table()
+        self.applied: Applied | None = None
+        self.rejected: Rejection | None = None
+        self.rejections: dict[RejectReason, int] = {}
+        self.first_applied = asyncio.Event()
+        self._reusable = Reusable()
+        self._unfrozen = 0
+        self._credentials = Credentials()
+        self._wall_clock = wall_clock
+        self._monotonic = monotonic
+        self._lock = asyncio.Lock()
+
+    @property
+    def ready(self) -> bool:
+        """Whether any snapshot runs."""
+        return self.applied is not None
+
+    async def offer(self, sealed: Sealed, credentials: Credentials, *, source: str) -> bool:
+        """Load a snapshot if it is newer than the running one, or equal with other credentials.
+
+        Returns whether it runs now. Never raises for a bad snapshot: the reason stands in ``rejected``.
+        """
+        async with self._lock:
+            running = (self.table.used.epoch, self.table.used.revision)
+            offered = sealed.manifest.version
+            if self.ready and offered == running and sealed.manifest.digest == self.table.used.digest:
+                if credentials == self._credentials:
+                    return True
+            elif self.ready and offered <= running:
+                message = (
+                    f"epoch {offered[0]} revision {offered[1]} is not newer than the running {running[0]}.{running[1]}"
+                )
+                self._reject(sealed, source, RejectReason.STALE, message)
+                return False
+            try:
+                await self._load(sealed, credentials, source)
+            except SnapshotRejected as rejected:
+                self._reject(sealed, source, rejected.reason, rejected.message)
+                return False
+            return True
+
+    async def _load(self, sealed: Sealed, credentials: Credentials, source: str) -> None:
+        started = self._monotonic()
+        body = await asyncio.to_thread(unseal, sealed)
+        steps = build(sealed.manifest, body, credentials, self._reusable)
+        slice_ends = self._monotonic() + _SLICE_SECONDS
+        built: tuple[Table, Reusable] | None = None
+        while built is None:
+            try:
+                next(steps)
+            except StopIteration as finished:
+                built = finished.value
+                break
+            if self._monotonic() >= slice_ends:
+                await asyncio.sleep(0)
+                slice_ends = self._monotonic() + _SLICE_SECONDS
+        table, self._reusable = built
+        self.table = table
+        self._credentials = credentials
+        self.applied = Applied(source, self._wall_clock(), self._monotonic() - started)
+        self.first_applied.set()
+        self._freeze()
+        logger.info(
+            "snapshot %d.%d from %s runs: %d policies, %d models",
+            sealed.manifest.epoch,
+            sealed.manifest.revision,
+            source,
+            len(table.policies),
+            len(table.models),
+        )
+
+    def _freeze(self) -> None:
+        """Take what lives as long as a table out of garbage collections: walking over it stalls every request.
+
+        Tables hold no reference cycles and are freed by their counts all the same. Cycles that are garbage at this moment
+        are never freed, so this happens after large changes only.
+        """
+        self._unfrozen += self._reusable.decoded
+        if self._unfrozen > _FREEZE_SHARE * len(self._reusable.fragments):
+            gc.freeze()
+            self._unfrozen = 0
+
+    def _reject(self, sealed: Sealed, source: str, reason: RejectReason, message: str) -> None:
+        manifest = sealed.manifest
+        self.rejections[reason] = self.rejections.get(reason, 0) + 1
+        self.rejected = Rejection(manifest.epoch, manifest.revision, source, reason, message, self._wall_clock())
+        logger.warning(
+            "snapshot %d.%d from %s refused, the running table stays: %s: %s",
+            manifest.epoch,
+            manifest.revision,
+            source,
+            reason.value,
+            message,
+        )

@@ -1,0 +1,136 @@
+"""The running table: an immutable, linked form of one snapshot. A request keeps the table it began with.
+
+The objects here form no reference cycles, so a replaced table is freed as soon as its last request ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from multidict import CIMultiDict
+from yarl import URL
+
+from fairlead_contract.decision import PolicyUsed, SnapshotUsed
+from fairlead_contract.fragments import (
+    Cause,
+    CircuitBreaker,
+    Model,
+    ModelRef,
+    PolicyFragment,
+    ProviderFragment,
+    TenancyFragment,
+    Timeouts,
+    WorkspaceFragment,
+)
+from fairlead_router.match.index import PolicyIndex
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointEntry:
+    """One address, with everything a call needs but the body."""
+
+    name: str
+    url: URL
+    backup: bool
+    weight: int
+    region: str | None
+    headers: CIMultiDict[str]
+    """Includes the credential. Never logged: ``__repr__`` of this class leaves it out."""
+
+    def __repr__(self) -> str:
+        return f"EndpointEntry({self.name}, {self.url})"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEntry:
+    """A provider as its models see it."""
+
+    key: str
+    fragment: ProviderFragment
+    endpoints: tuple[EndpointEntry, ...]
+    withheld: str | None
+    """Why no request may go there; ``None`` when it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One model of one provider."""
+
+    key: str
+    ref: ModelRef
+    model: Model
+    provider: ProviderEntry
+    capabilities: frozenset[str]
+    compliance: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetEntry:
+    """A policy's target, linked; ``entry`` is ``None`` when the reference leads nowhere."""
+
+    name: str
+    key: str
+    entry: ModelEntry | None
+    weight: int
+    order: int | None
+    unresolved: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackEntry:
+    """A policy's fallback, linked."""
+
+    causes: frozenset[Cause]
+    target: TargetEntry
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyEntry:
+    """A policy, linked."""
+
+    fragment: PolicyFragment
+    used: PolicyUsed
+    targets: tuple[TargetEntry, ...]
+    fallbacks: tuple[FallbackEntry, ...]
+    canary: TargetEntry | None
+    timeouts: Timeouts
+    breaker: CircuitBreaker
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """Models by the names under which a namespace may call them."""
+
+    names: Mapping[str, tuple[ModelEntry, ...]]
+
+
+_NOTHING: tuple[ModelEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Everything a decision may depend on that was declared rather than learned."""
+
+    used: SnapshotUsed
+    policies: tuple[PolicyEntry, ...]
+    index: PolicyIndex
+    models: Mapping[str, ModelEntry]
+    providers: Mapping[str, ProviderEntry]
+    workspaces: Mapping[str, WorkspaceFragment]
+    tenancy: TenancyFragment
+    visible_everywhere: Visible
+    visible_from: Mapping[str, Visible] = field(default_factory=dict)
+
+    def models_named(self, namespace: str | None, name: str) -> tuple[ModelEntry, ...]:
+        """Models that a workspace of ``namespace`` may call by ``name``; more than one is an ambiguity."""
+        own = self.visible_from.get(namespace) if namespace is not None else None
+        found = _NOTHING if own is None else own.names.get(name, _NOTHING)
+        return found + self.visible_everywhere.names.get(name, _NOTHING)
+
+    def models_of(self, namespace: str | None) -> list[ModelEntry]:
+        """All models visible from ``namespace``, in the order of their keys."""
+        own = self.visible_from.get(namespace) if namespace is not None else None
+        found = {} if own is None else {entry.key: entry for group in own.names.values() for entry in group}
+        found |= {entry.key: entry for group in self.visible_everywhere.names.values() for entry in group}
+        return [found[key] for key in sorted(found)]

@@ -1,0 +1,96 @@
+"""The life of a streamed answer: uncommitted → committed → settled.
+
+Uncommitted, nothing has reached the client, and dispatch may try again or elsewhere. Committed, the first byte is out: the
+answer is never generated again, and a provider that breaks off ends in a typed error event, never in a clean close. Settled,
+usage is billed, whatever part of it there was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from fairlead_contract.decision import Outcome
+from fairlead_router.dialect.openai_response import BadAnswer
+from fairlead_router.dispatch.dispatcher import Begun, Dispatcher, pass_events
+from fairlead_router.dispatch.providers.base import CallFailed
+from fairlead_router.errors import RouterError, openai_error_body, upstream_cut
+
+_DONE = b"data: [DONE]\n\n"
+_DRAIN_SECONDS = 0.1
+"""How long to wait for the end of a body after ``[DONE]``, so that its connection can be used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """How a committed stream ended."""
+
+    outcome: Outcome
+    error: RouterError | None = None
+
+
+async def relay(
+    begun: Begun, write: Callable[[bytes], Awaitable[None]], dispatcher: Dispatcher, clock: Callable[[], float]
+) -> StreamEnd:
+    """Pass a begun stream on to its end and settle it. The first write commits it.
+
+    ``write`` raises ``ConnectionError`` when the client is gone; so is it when this is cancelled. Then the provider is
+    hung up on, what was used is charged, and the exception goes on.
+    """
+    outcome, error = Outcome.CANCELLED, "client_closed_request"
+    try:
+        end = await _pass_on(begun, write, dispatcher, clock)
+        outcome, error = end.outcome, end.error.code if end.error is not None else ""
+        return end
+    finally:
+        begun.answer.close()
+        dispatcher.settle_stream(begun, outcome, error or None)
+
+
+async def _pass_on(
+    begun: Begun, write: Callable[[bytes], Awaitable[None]], dispatcher: Dispatcher, clock: Callable[[], float]
+) -> StreamEnd:
+    running = begun.running
+    job, bounds, reader, answer = running.job, running.bounds, begun.reader, begun.answer
+    loop = asyncio.get_running_loop()
+    remaining = max(0.0, bounds.total - (clock() - running.started))
+    ends = loop.time() + remaining
+    dispatcher.committed(begun)
+    cut: str | None = None
+    before = clock()
+    try:
+        async with dispatcher.deadlines.after(remaining) as deadline:
+            await write(begun.first)
+            while not reader.done:
+                deadline.at = min(ends, loop.time() + bounds.idle)
+                chunk = await answer.read_chunk()
+                deadline.at = ends
+                if not chunk:
+                    break
+                passed, _ = pass_events(begun.splitter, reader, chunk)
+                if passed:
+                    await write(passed)
+    except TimeoutError:
+        cut = "the provider fell silent, or took longer than totalSeconds"
+    except CallFailed:
+        cut = "the provider broke off"
+    except BadAnswer as error:
+        cut = f"the provider sent what is no part of an answer ({error.error})"
+    finally:
+        job.waited += clock() - before
+    if cut is None and not reader.done and not reader.finished:
+        cut = "the provider ended the stream before the answer was complete"
+    if cut is not None:
+        failure = upstream_cut(f"{running.entry.key}: {cut}; what was sent so far is not the whole answer")
+        await write(b"data: " + openai_error_body(failure) + b"\n\n")
+        return StreamEnd(Outcome.TRUNCATED, failure)
+    if not reader.done:
+        await write(_DONE)
+    else:
+        with suppress(TimeoutError, CallFailed):
+            async with dispatcher.deadlines.after(_DRAIN_SECONDS):
+                while await answer.read_chunk():
+                    pass
+    return StreamEnd(Outcome.SUCCEEDED)

@@ -1,0 +1,143 @@
+"""The one error type of the client border, and the table of everything it can say."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class RouterError(Exception):
+    """An answer to the client that is no success. Mapped once, by the dialect, into the client's shape.
+
+    ``message`` says what happened, where, and what to do next; it never contains text of a provider or of a prompt.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        type_: str,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.type = type_
+        self.code = code
+        self.message = message
+        self.param = param
+        self.retry_after_seconds = retry_after_seconds
+
+
+class _OpenAIError(msgspec.Struct):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class _OpenAIErrorBody(msgspec.Struct):
+    error: _OpenAIError
+
+
+def openai_error_body(error: RouterError) -> bytes:
+    """``{"error": {"message", "type", "param", "code"}}``, as the OpenAI API has it."""
+    return msgspec.json.encode(_OpenAIErrorBody(_OpenAIError(error.message, error.type, error.param, error.code)))
+
+
+def invalid_request(message: str, *, code: str = "invalid_request", param: str | None = None) -> RouterError:
+    """400: the request itself must change."""
+    return RouterError(400, "invalid_request_error", code, message, param=param)
+
+
+def unauthenticated(message: str) -> RouterError:
+    """401: no credential, or one this router does not know."""
+    return RouterError(401, "authentication_error", "invalid_api_key", message)
+
+
+def model_not_found(name: str, workspace: str) -> RouterError:
+    """404: nothing of that name is visible to the workspace."""
+    message = (
+        f"no model {name!r} is visible to workspace {workspace!r}, and no policy matches that name; "
+        "GET /v1/models lists what may be called"
+    )
+    return RouterError(404, "invalid_request_error", "model_not_found", message, param="model")
+
+
+def model_ambiguous(name: str, keys: list[str]) -> RouterError:
+    """409: several providers offer that name."""
+    message = f"model {name!r} is offered by several providers; name one of {', '.join(keys)}"
+    return RouterError(409, "invalid_request_error", "model_ambiguous", message, param="model")
+
+
+def too_large(limit_bytes: int) -> RouterError:
+    """413: the body is over the router's limit."""
+    message = f"the request body is larger than {limit_bytes} bytes, the most this router takes"
+    return RouterError(413, "invalid_request_error", "request_too_large", message)
+
+
+def overloaded(limit: int) -> RouterError:
+    """503: the router's own concurrency limit."""
+    message = f"this router already serves {limit} requests, its limit; try again shortly"
+    return RouterError(503, "service_unavailable_error", "router_overloaded", message, retry_after_seconds=1)
+
+
+def not_ready() -> RouterError:
+    """503: no snapshot has arrived yet."""
+    message = "this router has no configuration yet; see /health/detailed"
+    return RouterError(503, "service_unavailable_error", "not_ready", message, retry_after_seconds=1)
+
+
+def no_policy(workspace: str) -> RouterError:
+    """503: ``auto`` was asked for and no policy matches."""
+    message = (
+        f"no RoutingPolicy matches this request of workspace {workspace!r}; "
+        "POST the request to /api/routing/test to see why, or name a model from GET /v1/models"
+    )
+    return RouterError(503, "service_unavailable_error", "no_policy", message, param="model")
+
+
+def no_candidate(policy: str, why: str) -> RouterError:
+    """503: a policy matched, but nothing it may choose can serve the request."""
+    return RouterError(
+        503, "service_unavailable_error", "no_candidate", f"{policy} has no model left for this request: {why}"
+    )
+
+
+def context_length_exceeded(why: str) -> RouterError:
+    """400: the request fits into no candidate's context window."""
+    return RouterError(400, "invalid_request_error", "context_length_exceeded", why, param="messages")
+
+
+def budget_exceeded(message: str, retry_after_seconds: float | None) -> RouterError:
+    """429: the workspace has no money left for this request."""
+    return RouterError(429, "insufficient_quota", "budget_exceeded", message, retry_after_seconds=retry_after_seconds)
+
+
+def upstream_failed(message: str) -> RouterError:
+    """502: every attempt failed and the last failure was the provider's."""
+    return RouterError(502, "server_error", "upstream_error", message)
+
+
+def upstream_timed_out(message: str) -> RouterError:
+    """504: every attempt failed and the last one was too slow."""
+    return RouterError(504, "server_error", "upstream_timeout", message)
+
+
+def upstream_rate_limited(message: str, retry_after_seconds: float | None) -> RouterError:
+    """429: every attempt failed and the last provider asked to slow down."""
+    return RouterError(
+        429, "rate_limit_error", "upstream_rate_limited", message, retry_after_seconds=retry_after_seconds
+    )
+
+
+def upstream_cut(message: str) -> RouterError:
+    """Inside a stream that had begun: the provider broke off."""
+    return RouterError(502, "server_error", "upstream_stream_interrupted", message)
+
+
+def internal(decision_id: str) -> RouterError:
+    """500: a fault of the router; the log line of the same id has the traceback."""
+    message = f"the router failed on this request; its log has the details under {decision_id}"
+    return RouterError(500, "server_error", "internal_error", message)

@@ -1,0 +1,138 @@
+"""Explains what would become of a request, without sending it anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from multidict import CIMultiDict
+
+from fairlead_contract.decision import CanaryAssignment, Candidate, Draw, Facts, PolicyUsed, SnapshotUsed, StateRead
+from fairlead_router.dialect.openai_request import parse_chat_request
+from fairlead_router.errors import RouterError, invalid_request
+from fairlead_router.explain.policies import PolicyConsidered, consider
+from fairlead_router.pipeline import Pipeline, match
+from fairlead_router.select.selection import select, select_direct
+
+
+class _Question(msgspec.Struct, rename="camel"):
+    """Either a whole request under ``request``, or the short form of the service document with a ``prompt``."""
+
+    request: msgspec.Raw = msgspec.Raw(b"null")  # Not ``Raw | None``: msgspec would accept nothing but null there.
+    headers: dict[str, str] = {}
+    workspace_id: str | None = None
+    agent_type: str | None = None
+    user_id: str | None = None
+    session_id: str | None = None
+    user_tier: str | None = None
+    prompt: str | None = None
+    model: str | None = None
+    request_type: str | None = None
+    decision_id: str | None = None
+    """Draw as if the request had this id; otherwise a new one is made."""
+
+
+_QUESTION = msgspec.json.Decoder(_Question)
+
+
+class Explanation(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Everything that would lead to the answer."""
+
+    decision_id: str
+    snapshot: SnapshotUsed
+    facts: Facts
+    policies: list[PolicyConsidered]
+    decided_by: PolicyUsed | None = None
+    candidates: tuple[Candidate, ...] = ()
+    strategy: str | None = None
+    canary: CanaryAssignment | None = None
+    affinity: str | None = None
+    draws: tuple[Draw, ...] = ()
+    state: tuple[StateRead, ...] = ()
+    plan: tuple[str, ...] = ()
+    fallbacks: tuple[dict[str, Any], ...] = ()
+    propensity: float | None = None
+    panic: bool = False
+    error: dict[str, Any] | None = None
+    """What the client would be told, where no model would be called."""
+
+
+async def explain_request(pipeline: Pipeline, headers: Mapping[str, str], body: bytes) -> Explanation:
+    """Raises ``RouterError`` for a question that is none, or whose asker is not known."""
+    flow = pipeline.arrive()
+    pipeline.identify(flow, headers)
+    question, chat = _read(body)
+    stated = CIMultiDict(headers)
+    stated.update(question.headers)
+    for name, value in (
+        ("x-fairlead-workspace", question.workspace_id),
+        ("x-fairlead-agent-type", question.agent_type),
+        ("x-fairlead-user", question.user_id),
+        ("x-fairlead-session", question.session_id),
+    ):
+        if value is not None:
+            stated[name] = value
+    if "authorization" in headers:
+        stated["authorization"] = headers["authorization"]
+    identity = pipeline.identifier.identify(stated)
+    request = parse_chat_request(chat)
+    table = flow.table
+    facts = pipeline.facts(table, identity, stated, request)
+    if question.user_tier is not None and facts.user_tier is None:
+        facts = msgspec.structs.replace(facts, user_tier=question.user_tier)
+    decision_id = question.decision_id or flow.id
+    explained: dict[str, Any] = {
+        "decision_id": decision_id,
+        "snapshot": table.used,
+        "facts": facts,
+        "policies": consider(table, facts),
+    }
+    try:
+        policy, direct = match(table, facts)
+    except RouterError as error:
+        return Explanation(**explained, error=_error(error))
+    workspace = table.workspaces.get(facts.workspace)
+    view = await pipeline.view(policy, facts, decision_id)
+    now = pipeline.now()
+    if policy is not None:
+        selection = select(policy, facts, workspace, view, pipeline.draws, decision_id=decision_id, now=now)
+    else:
+        assert direct is not None
+        selection = select_direct(direct, facts, workspace, view, now=now)
+    return Explanation(
+        **explained,
+        decided_by=None if policy is None else policy.used,
+        candidates=selection.candidates,
+        strategy=selection.strategy,
+        canary=selection.canary,
+        affinity=selection.affinity,
+        draws=selection.draws,
+        state=selection.state,
+        plan=tuple(entry.key for entry in selection.plan),
+        fallbacks=tuple(
+            {"model": fallback.entry.key, "on": sorted(fallback.causes)} for fallback in selection.fallbacks
+        ),
+        propensity=selection.propensity,
+        panic=selection.panic,
+        error=None if selection.plan else {"code": "no_candidate", "message": "no candidate is left"},
+    )
+
+
+def _read(body: bytes) -> tuple[_Question, bytes]:
+    try:
+        question = _QUESTION.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise invalid_request(f"this is no question about a request: {error}", code="invalid_json") from error
+    request = bytes(question.request)
+    if request != b"null":
+        return question, request
+    if question.prompt is None:
+        # A whole chat request may also be the body itself.
+        return question, body
+    chat = {"model": question.model or "auto", "messages": [{"role": "user", "content": question.prompt}]}
+    return question, msgspec.json.encode(chat)
+
+
+def _error(error: RouterError) -> dict[str, Any]:
+    return {"status": error.status, "type": error.type, "code": error.code, "message": error.message}

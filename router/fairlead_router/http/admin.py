@@ -1,0 +1,71 @@
+"""The operators' view: metrics, the running configuration, and what became of a request."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from fairlead_router.explain.decisions import explain_decision
+from fairlead_router.explain.words import decision_in_words
+from fairlead_router.http.keys import CONTEXT, Context
+from fairlead_router.http.responses import json_response
+
+
+def make_admin_app(context: Context) -> web.Application:
+    """The application on the admin port, which no public Service names."""
+    app = web.Application()
+    app[CONTEXT] = context
+    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/-/config", config)
+    app.router.add_get("/-/decisions", decisions)
+    app.router.add_get("/-/decisions/{id}", decision)
+    return app
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Prometheus text format."""
+    context = request.app[CONTEXT]
+    return web.Response(body=context.metrics.render(), headers={"Content-Type": context.metrics.content_type})
+
+
+async def config(request: web.Request) -> web.Response:
+    """Which snapshot runs since when, what was refused last, and what it declares. No secret is in it."""
+    context = request.app[CONTEXT]
+    receiver = context.pipeline.receiver
+    table, rejected = receiver.table, receiver.rejected
+    return json_response(
+        {
+            "epoch": table.used.epoch,
+            "revision": table.used.revision,
+            "digest": table.used.digest,
+            "source": None if receiver.applied is None else receiver.applied.source,
+            "appliedAt": None if receiver.applied is None else receiver.applied.at,
+            "buildSeconds": None if receiver.applied is None else receiver.applied.build_seconds,
+            "lastRejected": rejected,
+            "policies": [policy.fragment for policy in table.policies],
+            "providers": [provider.fragment for _, provider in sorted(table.providers.items())],
+            "workspaces": [rules for _, rules in sorted(table.workspaces.items())],
+            "tenancy": table.tenancy,
+            "findings": context.findings,
+        }
+    )
+
+
+async def decisions(request: web.Request) -> web.Response:
+    """Ids of the newest decisions."""
+    return json_response({"decisions": request.app[CONTEXT].sink.latest(100)})
+
+
+async def decision(request: web.Request) -> web.Response:
+    """One decision: the record and its explanation, as JSON or (``Accept: text/plain``) in words."""
+    context = request.app[CONTEXT]
+    wanted = request.match_info["id"]
+    record = context.sink.get(wanted)
+    if record is None:
+        message = f"no decision {wanted} is kept here; this router keeps the last {context.settings.decision_buffer} of its own"
+        return json_response(
+            {"error": {"message": message, "type": "not_found", "param": "id", "code": "not_found"}}, 404
+        )
+    explained = explain_decision(context.pipeline.receiver.table, record)
+    if "text/plain" in request.headers.get("accept", ""):
+        return web.Response(text=decision_in_words(explained))
+    return json_response(explained)

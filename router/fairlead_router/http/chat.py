@@ -1,0 +1,104 @@
+"""``POST /v1/chat/completions``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import web
+
+from fairlead_contract.decision import Outcome
+from fairlead_router.dispatch.dispatcher import Begun, Whole
+from fairlead_router.errors import RouterError, internal, invalid_request, too_large
+from fairlead_router.http.keys import CONTEXT
+from fairlead_router.http.responses import JSON, decision_headers, error_response
+from fairlead_router.pipeline import Flow, Pipeline
+
+logger = logging.getLogger("fairlead.http")
+
+_CLIENT_CLOSED_REQUEST = 499
+
+
+async def read_body(request: web.Request, pipeline: Pipeline) -> bytes:
+    """The body within the limit. Raises ``RouterError`` 413, or 400 for one that is cut short or cannot be unpacked."""
+    pipeline.admission.check_length(request.content_length)
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise too_large(pipeline.admission.max_body_bytes) from error
+    except (ConnectionError, asyncio.IncompleteReadError):
+        raise
+    except (ValueError, web.RequestPayloadError) as error:
+        raise invalid_request("the request body could not be read", code="invalid_body") from error
+
+
+async def chat_completions(request: web.Request) -> web.StreamResponse:
+    """Decide, call, pass on; whatever happens, exactly one record and one settlement."""
+    pipeline = request.app[CONTEXT].pipeline
+    flow = pipeline.arrive()
+    status, outcome, error_code = _CLIENT_CLOSED_REQUEST, Outcome.CANCELLED, "client_closed_request"
+    try:
+        try:
+            with pipeline.admission.place():
+                pipeline.identify(flow, request.headers)
+                body = await read_body(request, pipeline)
+                answer = await pipeline.answer(flow, request.headers, body)
+                if isinstance(answer, Begun):
+                    response, outcome, error_code = await _stream(request, pipeline, flow, answer)
+                    status = response.status
+                    return response
+                status = answer.status
+                outcome, error_code = (Outcome.SUCCEEDED, "") if status == 200 else (Outcome.REFUSED, "request_refused")
+                return _whole(pipeline, flow, answer)
+        except RouterError as error:
+            status, error_code = error.status, error.code
+            outcome = _outcome(error)
+            return error_response(error, decision_headers(pipeline, flow))
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception:
+            logger.exception("decision %s failed", flow.id)
+            failure = internal(flow.id)
+            status, outcome, error_code = failure.status, Outcome.FAILED, failure.code
+            return error_response(failure, decision_headers(pipeline, flow))
+    finally:
+        await pipeline.finish(
+            flow, method=request.method, path=request.path, status=status, outcome=outcome, error=error_code or None
+        )
+
+
+def _outcome(error: RouterError) -> Outcome:
+    if error.status == 504:
+        return Outcome.TIMED_OUT
+    if error.code == "upstream_rate_limited":
+        return Outcome.RATE_LIMITED
+    return Outcome.FAILED if error.status == 502 else Outcome.REFUSED
+
+
+def _whole(pipeline: Pipeline, flow: Flow, answer: Whole) -> web.Response:
+    flow.committed = pipeline.elapsed(flow)
+    return web.Response(
+        body=answer.body, status=answer.status, content_type=JSON, headers=decision_headers(pipeline, flow)
+    )
+
+
+async def _stream(
+    request: web.Request, pipeline: Pipeline, flow: Flow, begun: Begun
+) -> tuple[web.StreamResponse, Outcome, str]:
+    headers = decision_headers(pipeline, flow)
+    headers["x-fairlead-model"] = begun.running.entry.key
+    headers["x-fairlead-attempts"] = str(len(begun.running.job.attempts) + 1)
+    headers["Cache-Control"] = "no-cache"
+    headers["X-Accel-Buffering"] = "no"
+    headers["Content-Type"] = "text/event-stream; charset=utf-8"
+    response = web.StreamResponse(headers=headers)
+    try:
+        await response.prepare(request)
+    except BaseException:
+        await pipeline.discard(begun)
+        raise
+    end = await pipeline.relay(flow, begun, response.write)
+    if end.error is not None:
+        response.force_close()
+    await response.write_eof()
+    return response, end.outcome, "" if end.error is None else end.error.code

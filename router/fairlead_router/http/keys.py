@@ -1,0 +1,31 @@
+"""What handlers find in their application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from fairlead_router.pipeline import Pipeline
+from fairlead_router.record.metrics import Metrics
+from fairlead_router.record.sink import RecordSink
+from fairlead_router.settings import Settings
+
+
+@dataclass(slots=True)
+class Context:
+    """Everything a handler may need."""
+
+    pipeline: Pipeline
+    sink: RecordSink
+    metrics: Metrics
+    settings: Settings
+    version: str
+    degraded: dict[str, str] = field(default_factory=dict)
+    """Named states that do not stop requests, by component; shown in /health/detailed."""
+    findings: list[Any] = field(default_factory=list)
+    """What the compiler says of the resources, when they are read from files."""
+
+
+CONTEXT = web.AppKey("context", Context)

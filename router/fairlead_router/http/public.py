@@ -1,0 +1,156 @@
+"""The client API: ``/v1``, health, and the explanation of a request that is not sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from fairlead_router.errors import RouterError
+from fairlead_router.explain.routing_test import explain_request
+from fairlead_router.http.chat import chat_completions, read_body
+from fairlead_router.http.keys import CONTEXT, Context
+from fairlead_router.http.responses import error_response, json_response
+from fairlead_router.pipeline import AUTO, unambiguous_names
+
+_MAX_HEADER_BYTES = 32 * 1024
+
+
+def make_public_app(context: Context) -> web.Application:
+    """The application on the client port."""
+    app = web.Application(client_max_size=context.settings.max_body_bytes)
+    app[CONTEXT] = context
+    app.router.add_post("/v1/chat/completions", chat_completions)
+    app.router.add_get("/v1/models", list_models, allow_head=False)
+    app.router.add_get("/v1/models/{model:.+}", get_model, allow_head=False)
+    app.router.add_post("/api/routing/test", routing_test)
+    app.router.add_get("/health", health)
+    app.router.add_get("/health/ready", health_ready)
+    app.router.add_get("/health/detailed", health_detailed)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_route("*", "/{path:.*}", unknown_path)
+    return app
+
+
+async def list_models(request: web.Request) -> web.Response:
+    """``GET /v1/models``: what the caller's workspace may name."""
+    try:
+        return json_response({"object": "list", "data": _visible_models(request)})
+    except RouterError as error:
+        return error_response(error)
+
+
+async def get_model(request: web.Request) -> web.Response:
+    """``GET /v1/models/{model}``."""
+    wanted = request.match_info["model"]
+    try:
+        for model in _visible_models(request):
+            if model["id"] == wanted:
+                return json_response(model)
+    except RouterError as error:
+        return error_response(error)
+    message = f"no model {wanted!r} is visible here; GET /v1/models lists what may be called"
+    return error_response(RouterError(404, "invalid_request_error", "model_not_found", message, param="model"))
+
+
+async def routing_test(request: web.Request) -> web.Response:
+    """``POST /api/routing/test``: what would be decided, with every reason; nobody is called."""
+    context = request.app[CONTEXT]
+    try:
+        body = await read_body(request, context.pipeline)
+        return json_response(await explain_request(context.pipeline, request.headers, body))
+    except RouterError as error:
+        return error_response(error)
+
+
+async def health(request: web.Request) -> web.Response:
+    """The process serves HTTP."""
+    return json_response(_health(request.app[CONTEXT], "healthy"))
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """The process serves HTTP, in three bytes."""
+    return web.Response(text="ok\n")
+
+
+async def health_ready(request: web.Request) -> web.Response:
+    """A table runs. Never depends on the API server, the store or a provider."""
+    context = request.app[CONTEXT]
+    ready = context.pipeline.receiver.ready
+    return json_response(_health(context, "ready" if ready else "not ready"), 200 if ready else 503)
+
+
+async def health_detailed(request: web.Request) -> web.Response:
+    """Every component by name; ``degraded`` names what works less well than it should."""
+    context = request.app[CONTEXT]
+    pipeline = context.pipeline
+    receiver = pipeline.receiver
+    breakers = pipeline.breakers.snapshot(pipeline.now())
+    rejected = receiver.rejected
+    body = _health(context, "degraded" if context.degraded or not receiver.ready else "healthy")
+    body["checks"] = {
+        "configuration": {
+            "ready": receiver.ready,
+            "epoch": receiver.table.used.epoch,
+            "revision": receiver.table.used.revision,
+            "source": None if receiver.applied is None else receiver.applied.source,
+            "policies": len(receiver.table.policies),
+            "models": len(receiver.table.models),
+            "lastRejected": None if rejected is None else {"reason": rejected.reason, "message": rejected.message},
+        },
+        "requests": {"inFlight": pipeline.admission.in_flight, "refused": pipeline.admission.refused},
+        "breakers": {key: view.state for key, view in sorted(breakers.items()) if view.state != "Closed"},
+    }
+    body["degraded"] = context.degraded
+    return json_response(body)
+
+
+async def unknown_path(request: web.Request) -> web.Response:
+    """404 or 405 in the shape clients understand."""
+    known = {"/v1/chat/completions": "POST", "/v1/models": "GET", "/api/routing/test": "POST"}
+    method = known.get(request.path)
+    if method is not None:
+        message = f"{request.path} takes {method}, not {request.method}"
+        response = error_response(RouterError(405, "invalid_request_error", "method_not_allowed", message))
+        response.headers["Allow"] = method
+        return response
+    message = (
+        f"there is no {request.method} {request.path} here; this router serves /v1/chat/completions and /v1/models"
+    )
+    return error_response(RouterError(404, "invalid_request_error", "unknown_url", message))
+
+
+def _health(context: Context, status: str) -> dict[str, object]:
+    return {
+        "status": status,
+        "timestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "service": "model-router",
+        "version": context.version,
+    }
+
+
+def _visible_models(request: web.Request) -> list[dict[str, object]]:
+    pipeline = request.app[CONTEXT].pipeline
+    flow = pipeline.arrive()
+    pipeline.identify(flow, request.headers)
+    assert flow.identity is not None
+    table = flow.table
+    workspace = flow.identity.workspace
+    namespace = table.tenancy.owner_of(workspace)
+    rules = table.workspaces.get(workspace)
+    allowed = None if rules is None or rules.allowed_models is None else set(rules.allowed_models)
+    models: list[dict[str, object]] = []
+    if any(AUTO in policy.fragment.match.models for policy in table.policies):
+        models.append({"id": AUTO, "object": "model", "created": 0, "owned_by": "fairlead"})
+    for entry in table.models_of(namespace):
+        if entry.model.state == "Inactive" or (allowed is not None and entry.ref not in allowed):
+            continue
+        same_name = table.models_named(namespace, entry.model.name)
+        name = entry.model.name if len(same_name) == 1 else unambiguous_names(same_name)[same_name.index(entry)]
+        model: dict[str, object] = {"id": name, "object": "model", "created": 0, "owned_by": entry.ref.provider}
+        if entry.model.display_name is not None:
+            model["display_name"] = entry.model.display_name
+        if entry.model.tags:
+            model["tags"] = entry.model.tags
+        models.append(model)
+    return models

@@ -1,0 +1,144 @@
+"""Makes the record of a finished request, and hands it to everything that keeps something of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from fairlead_contract.decision import BudgetUse, DecisionRecord, Facts, Outcome, PolicyUsed, SnapshotUsed, Usage
+from fairlead_router.dispatch.job import Job
+from fairlead_router.record.lines import LineSink
+from fairlead_router.record.metrics import Metrics
+from fairlead_router.record.sink import RecordSink
+from fairlead_router.select.selection import Selection
+
+
+class AccessLine(msgspec.Struct, rename="camel", omit_defaults=True):
+    """One line a request. Times in milliseconds."""
+
+    timestamp: str
+    level: str
+    service: str
+    message: str
+    request_id: str
+    status: int
+    latency: float
+    method: str
+    path: str
+    workspace: str | None = None
+    policy: str | None = None
+    model_id: str | None = None
+    outcome: str | None = None
+    attempts: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_micro_usd: int = 0
+    overhead: float = 0.0
+    error: str | None = None
+
+
+class Finished(msgspec.Struct):
+    """Everything known of a request when it is over."""
+
+    id: str
+    method: str
+    path: str
+    arrived_at: float
+    """Unix seconds."""
+    duration_seconds: float
+    status: int
+    outcome: Outcome
+    error: str | None
+    snapshot: SnapshotUsed
+    facts: Facts | None = None
+    client_request_id: str | None = None
+    policy: PolicyUsed | None = None
+    selection: Selection | None = None
+    job: Job | None = None
+    committed_seconds: float | None = None
+    budgets: tuple[BudgetUse, ...] = ()
+
+
+class Recorder:
+    """Feeds sink, access log and metrics."""
+
+    def __init__(self, sink: RecordSink, metrics: Metrics, access: LineSink | None, *, router: str) -> None:
+        self._sink = sink
+        self._metrics = metrics
+        self._access = access
+        self._router = router
+
+    def finish(self, finished: Finished) -> DecisionRecord | None:
+        """Keep, count and log. Requests refused before their facts were known have a line and a count, but no record."""
+        record = None if finished.facts is None else self._record(finished, finished.facts)
+        if record is None:
+            self._metrics.count_refusal(finished.status)
+        else:
+            self._sink.put(record)
+            self._metrics.count(record)
+        if self._access is not None:
+            self._access.put(msgspec.json.encode(_access_line(finished, record)) + b"\n")
+        return record
+
+    def _record(self, finished: Finished, facts: Facts) -> DecisionRecord:
+        selection, job = finished.selection, finished.job
+        waited = 0.0 if job is None else job.waited
+        return DecisionRecord(
+            id=finished.id,
+            time=round(finished.arrived_at * 1_000_000),
+            client_request_id=finished.client_request_id,
+            router=self._router,
+            snapshot=finished.snapshot,
+            facts=facts,
+            policy=finished.policy,
+            strategy=None if selection is None else selection.strategy,
+            canary=None if selection is None else selection.canary,
+            affinity=None if selection is None else selection.affinity,
+            candidates=() if selection is None else selection.candidates,
+            plan=() if selection is None else tuple(entry.key for entry in selection.plan),
+            chosen=None if job is None or job.chosen is None else job.chosen.key,
+            propensity=None if selection is None else selection.propensity,
+            panic=selection is not None and selection.panic,
+            draws=() if selection is None else selection.draws,
+            state=() if selection is None else selection.state,
+            budgets=finished.budgets,
+            attempts=() if job is None else tuple(job.attempts),
+            outcome=finished.outcome,
+            status=finished.status,
+            error=finished.error,
+            committed_microseconds=None
+            if finished.committed_seconds is None
+            else round(finished.committed_seconds * 1_000_000),
+            duration_microseconds=round(finished.duration_seconds * 1_000_000),
+            overhead_microseconds=max(0, round((finished.duration_seconds - waited) * 1_000_000)),
+            usage=Usage() if job is None else job.usage,
+            cost_micro_usd=0 if job is None else job.cost_micro_usd,
+            outcome_key=finished.id,
+        )
+
+
+def _access_line(finished: Finished, record: DecisionRecord | None) -> AccessLine:
+    line = AccessLine(
+        timestamp=datetime.fromtimestamp(finished.arrived_at, UTC).isoformat(timespec="milliseconds"),
+        level="info" if finished.status < 500 else "error",
+        service="model-router",
+        message="Request routed successfully" if finished.outcome is Outcome.SUCCEEDED else "Request not served",
+        request_id=finished.id,
+        status=finished.status,
+        latency=round(finished.duration_seconds * 1000, 3),
+        method=finished.method,
+        path=finished.path,
+        outcome=finished.outcome.value,
+        error=finished.error,
+    )
+    if record is not None:
+        line.workspace = record.facts.workspace
+        line.policy = None if record.policy is None else f"{record.policy.namespace}/{record.policy.name}"
+        line.model_id = record.chosen
+        line.attempts = len(record.attempts)
+        line.input_tokens = record.usage.input_tokens
+        line.output_tokens = record.usage.output_tokens
+        line.cost_micro_usd = record.cost_micro_usd
+        line.overhead = round(record.overhead_microseconds / 1000, 3)
+    return line

@@ -1,0 +1,98 @@
+"""Hard constraints: who may not serve a request, whatever else happens.
+
+All layers (platform, tenant, workspace, request) are intersected, and nothing later brings a removed candidate back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from fairlead_contract.decision import Facts, Removal, RemovedBy
+from fairlead_contract.fragments import Constraints, ModelRef, WorkspaceFragment
+from fairlead_router.config.table import EndpointEntry, ModelEntry, TargetEntry
+
+_MODEL_TYPE = {
+    "Chat": "Chat",
+    "Completion": "Completion",
+    "Embedding": "Embedding",
+    "Response": "Chat",
+    "Message": "Chat",
+}
+
+
+class HardConstraints(msgspec.Struct, frozen=True):
+    """The intersection of all layers that apply to one request."""
+
+    capabilities: frozenset[str]
+    compliance: frozenset[str]
+    regions: tuple[frozenset[str], ...]
+    """One set per layer that names regions: an endpoint must lie in each."""
+    allowed: frozenset[ModelRef] | None
+    """``None`` allows every model."""
+
+    @classmethod
+    def of(cls, layers: Iterable[Constraints], workspace: WorkspaceFragment | None) -> HardConstraints:
+        """Intersect ``layers`` with what the workspace imposes."""
+        every = [*layers]
+        allowed = None
+        if workspace is not None:
+            every.append(workspace.constraints)
+            allowed = None if workspace.allowed_models is None else frozenset(workspace.allowed_models)
+        return cls(
+            frozenset(name for layer in every for name in layer.required_capabilities),
+            frozenset(name for layer in every for name in layer.compliance),
+            tuple(frozenset(layer.regions) for layer in every if layer.regions),
+            allowed,
+        )
+
+    def endpoint_allowed(self, endpoint: EndpointEntry) -> bool:
+        """Whether the endpoint lies in a region of every layer; one without a region lies in none."""
+        return not self.regions or all(endpoint.region in regions for regions in self.regions)
+
+
+def removal(target: TargetEntry, facts: Facts, hard: HardConstraints) -> Removal | None:
+    """Why ``target`` cannot serve the request, or ``None`` if it can. The first reason counts."""
+    entry = target.entry
+    if entry is None:
+        return Removal(
+            by=RemovedBy.REFERENCE, message=f"the reference to {target.key} is not resolved: {target.unresolved}"
+        )
+    provider = entry.provider
+    if provider.withheld is not None:
+        message = f"provider {provider.key} is withheld: {provider.withheld}"
+        return Removal(by=RemovedBy.PROVIDER, message=message)
+    if entry.model.state == "Inactive":
+        return Removal(by=RemovedBy.MODEL_STATE, message=f"model {entry.key} is Inactive")
+    wanted = _MODEL_TYPE[facts.request_type]
+    if entry.model.type != wanted:
+        message = f"model {entry.key} is of type {entry.model.type}, a {facts.request_type} request needs {wanted}"
+        return Removal(by=RemovedBy.REQUEST_TYPE, message=message)
+    return _by_constraint(entry, hard) or _by_request(entry, facts)
+
+
+def _by_constraint(entry: ModelEntry, hard: HardConstraints) -> Removal | None:
+    if hard.allowed is not None and entry.ref not in hard.allowed:
+        return Removal(by=RemovedBy.ALLOWED_MODELS, message="the workspace's allowedModels does not list it")
+    if lacking := hard.capabilities - entry.capabilities:
+        return Removal(by=RemovedBy.CAPABILITY, message=f"required capabilities it lacks: {', '.join(sorted(lacking))}")
+    if lacking := hard.compliance - entry.compliance:
+        return Removal(by=RemovedBy.COMPLIANCE, message=f"required compliance it lacks: {', '.join(sorted(lacking))}")
+    if hard.regions and not any(hard.endpoint_allowed(endpoint) for endpoint in entry.provider.endpoints):
+        wanted = " and ".join("/".join(sorted(regions)) for regions in hard.regions)
+        return Removal(by=RemovedBy.REGION, message=f"no endpoint of its provider lies in {wanted}")
+    return None
+
+
+def _by_request(entry: ModelEntry, facts: Facts) -> Removal | None:
+    # A model that declares no capabilities at all is not refused what it may well be able to do.
+    if entry.capabilities and (lacking := set(facts.required_capabilities) - entry.capabilities):
+        return Removal(
+            by=RemovedBy.CAPABILITY, message=f"the request needs what it lacks: {', '.join(sorted(lacking))}"
+        )
+    window = entry.model.context_window_tokens
+    if window is not None and facts.estimated_input_tokens > window:
+        message = f"about {facts.estimated_input_tokens} input tokens do not fit its context window of {window}"
+        return Removal(by=RemovedBy.CONTEXT_WINDOW, message=message)
+    return None

@@ -1,0 +1,58 @@
+"""One strategy, one function: who is tried first with what probability, and who comes after.
+
+Adding one: write the function, add it to ``STRATEGIES``, take its name off the compiler's list of what is not implemented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from fairlead_router.config.table import TargetEntry
+
+
+class Ranking(msgspec.Struct, frozen=True):
+    """What a strategy says of the candidates that are left."""
+
+    order: tuple[TargetEntry, ...]
+    probabilities: Mapping[str, float]
+    """Probability of being first, by target name; those left out have none."""
+
+
+Strategy = Callable[[Sequence[TargetEntry], Callable[[], float]], Ranking]
+"""Candidates that are left (never empty) and a function that draws a number in [0, 1), called at most once."""
+
+_LAST = 1 << 30
+
+
+def weighted(targets: Sequence[TargetEntry], draw: Callable[[], float]) -> Ranking:
+    """First by weight; the others after it by ``fallbackOrder``, then by weight."""
+    if len(targets) == 1:
+        return Ranking(tuple(targets), {targets[0].name: 1.0})
+    total = sum([target.weight for target in targets])
+    after = sorted(targets, key=lambda target: (_order(target), -target.weight, target.name))
+    if total == 0:
+        return Ranking(tuple(after), {after[0].name: 1.0})
+    point = draw() * total
+    first = next(target for target in reversed(targets) if target.weight)
+    for target in targets:
+        point -= target.weight
+        if point < 0:
+            first = target
+            break
+    rest = tuple(target for target in after if target is not first)
+    return Ranking((first, *rest), {target.name: target.weight / total for target in targets if target.weight})
+
+
+def priority(targets: Sequence[TargetEntry], draw: Callable[[], float]) -> Ranking:
+    """Always in ``fallbackOrder``; targets without one come last, as listed."""
+    ordered = sorted(targets, key=_order)
+    return Ranking(tuple(ordered), {ordered[0].name: 1.0})
+
+
+def _order(target: TargetEntry) -> int:
+    return _LAST if target.order is None else target.order
+
+
+STRATEGIES: Mapping[str, Strategy] = {"Weighted": weighted, "Priority": priority}
