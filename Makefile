@@ -33,8 +33,9 @@ format: dev ## format the code, mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: dev ## measure decisions and the proxy path
+bench: dev ## measure decisions, edits and the proxy path
 	$(BIN)/python -m bench.decide
+	$(BIN)/python -m bench.edit
 	$(BIN)/python -m bench.proxy
 
 requirements: dev ## pin all packages anew, by hash

@@ -114,7 +114,7 @@ async def _announce(router: RunningRouter, settings: Settings) -> None:
         f"\nFairlead serves {len(table.models)} models under {len(table.policies)} policies on {address}. Try:\n\n"
         f"  curl -i {address}/v1/chat/completions -H 'Content-Type: application/json' \\\n    -d '{body}'\n\n"
         f"and then, with the value of the header x-fairlead-decision:\n\n"
-        f"  fairlead why ID --admin http://{settings.admin_host}:{router.admin_port}\n",
+        f"  {sys.argv[0]} why ID --admin http://{settings.admin_host}:{router.admin_port}\n",
         file=sys.stderr,
         flush=True,
     )

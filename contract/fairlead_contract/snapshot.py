@@ -2,7 +2,8 @@
 
 Wire form of a sealed snapshot: the manifest as one line of JSON, a line feed, the zlib-compressed body. The digest is
 taken over the *uncompressed* body, so equal content has an equal digest whatever compressed it. ``(epoch, revision)``
-stands in the manifest alone: publishing the same content again changes no byte of the body.
+stands in the manifest alone: publishing the same content again changes no byte of the body. The body is one JSON document
+with each entry on a line of its own, so that a reader may take it in pieces.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class SnapshotRejected(Exception):
         self.message = message
 
 
-class Entry(msgspec.Struct, frozen=True, rename="camel"):
+class Entry(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """One object in the index: who it is, the digest of its fragment, and the fragment as canonical JSON."""
 
     kind: str
@@ -114,7 +115,13 @@ class Sealed(msgspec.Struct, frozen=True):
 
 _FRAGMENT_ENCODER = msgspec.json.Encoder(order="deterministic")
 _FRAGMENT_DECODER: msgspec.json.Decoder[AnyFragment] = msgspec.json.Decoder(AnyFragment)
+_ENTRY_ENCODER = msgspec.json.Encoder()
 _BODY_DECODER = msgspec.json.Decoder(Body)
+_ENTRIES_DECODER = msgspec.json.Decoder(list[Entry])
+
+_HEAD_END, _BODY_END = b'"entries":[', b"\n]}"
+_PIECE_BYTES = 64 * 1024
+"""Decoded at once: what takes milliseconds in one call would keep the interpreter from every other thread."""
 
 
 def fragment_digest(data: bytes) -> str:
@@ -153,7 +160,9 @@ def make_entry(fragment: AnyFragment) -> Entry:
 def encode_body(entries: list[Entry], compiler_version: str) -> bytes:
     """Order and encode ``entries``: the bytes that the digest is taken over."""
     ordered = sorted(entries, key=lambda entry: (entry.kind, entry.namespace, entry.name))
-    return msgspec.json.encode(Body(SCHEMA_VERSION, compiler_version, ordered))
+    shell = msgspec.json.encode(Body(SCHEMA_VERSION, compiler_version, []))
+    lines = _ENTRY_ENCODER.encode_lines(ordered).rstrip(b"\n").replace(b"\n", b",\n")
+    return shell.removesuffix(b"]}") + b"\n" + lines + _BODY_END
 
 
 def body_digest(body: bytes) -> str:
@@ -202,11 +211,26 @@ def unseal(sealed: Sealed) -> Body:
     if body_digest(body) != manifest.digest:
         raise SnapshotRejected(RejectReason.DIGEST_MISMATCH, "the body does not have the digest its manifest names")
     try:
-        decoded = _BODY_DECODER.decode(body)
+        decoded = _decode_body(body)
     except _UNREADABLE as error:
         raise SnapshotRejected(RejectReason.MALFORMED, f"the body cannot be read: {error}") from error
     if decoded.schema_version != manifest.schema_version:
         raise SnapshotRejected(RejectReason.MALFORMED, "body and manifest name different schema versions")
+    return decoded
+
+
+def _decode_body(body: bytes) -> Body:
+    """Piece by piece if each entry has its line, else at once. Raises what the decoder raises."""
+    start, last = body.find(b"\n") + 1, len(body) - len(_BODY_END)
+    head = body[: max(0, start - 1)]
+    if not head.endswith(_HEAD_END) or not body.endswith(_BODY_END):
+        return _BODY_DECODER.decode(body)
+    decoded = _BODY_DECODER.decode(head + b"]}")
+    while start < last:
+        end = body.find(b",\n", min(start + _PIECE_BYTES, last), last)
+        end = last if end < 0 else end
+        decoded.entries.extend(_ENTRIES_DECODER.decode(b"[" + body[start:end] + b"]"))
+        start = end + len(b",\n")
     return decoded
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fairlead_contract.decision import BudgetUse, DecisionRecord, Facts, Outcome
@@ -12,8 +12,9 @@ from fairlead_router.admit.limits import Admission
 from fairlead_router.config.receiver import ConfigReceiver
 from fairlead_router.config.table import ModelEntry, PolicyEntry, Table
 from fairlead_router.dialect.openai_request import ChatRequest, parse_chat_request
+from fairlead_router.dispatch.answers import Begun, Whole
 from fairlead_router.dispatch.breaker import BreakerRegistry
-from fairlead_router.dispatch.dispatcher import Begun, Dispatcher, Whole
+from fairlead_router.dispatch.dispatcher import Dispatcher
 from fairlead_router.dispatch.job import Job
 from fairlead_router.dispatch.stream import StreamEnd, relay
 from fairlead_router.errors import model_ambiguous, model_not_found, no_policy, not_ready
@@ -115,7 +116,7 @@ class Pipeline:
     async def relay(self, flow: Flow, begun: Begun, write: Callable[[bytes], Awaitable[None]]) -> StreamEnd:
         """Pass a stream on. From its first write on the answer is committed."""
         flow.committed = self._clock() - flow.started
-        end = await relay(begun, write, self._dispatcher, self._clock)
+        end = await relay(begun, write, self._dispatcher.attempts, self._clock)
         if end.outcome is Outcome.SUCCEEDED:
             await self._remember(flow)
         return end
@@ -124,7 +125,7 @@ class Pipeline:
         """The client went away between the beginning of a stream and its first byte."""
         begun.answer.close()
         self.breakers.of(begun.running.entry.key, begun.running.endpoint.name).release()
-        self._dispatcher.settle_stream(begun, Outcome.CANCELLED, "client_closed_request")
+        self._dispatcher.attempts.settle_stream(begun, Outcome.CANCELLED, "client_closed_request")
 
     async def finish(
         self, flow: Flow, *, method: str, path: str, status: int, outcome: Outcome, error: str | None
@@ -215,16 +216,16 @@ def match(table: Table, facts: Facts) -> tuple[PolicyEntry | None, ModelEntry | 
     if len(found) == 1:
         return None, found[0]
     if found:
-        raise model_ambiguous(name, unambiguous_names(found))
+        raise model_ambiguous(name, sorted(unambiguous_name(each, found) for each in found))
     if name == AUTO:
         raise no_policy(facts.workspace)
     raise model_not_found(name, facts.workspace)
 
 
-def unambiguous_names(entries: tuple[ModelEntry, ...]) -> list[str]:
-    """``provider/model`` where that is enough, else ``namespace/provider/model``."""
-    short = [f"{entry.ref.provider}/{entry.ref.model}" for entry in entries]
-    return sorted(entry.key if short.count(name) > 1 else name for entry, name in zip(entries, short, strict=True))
+def unambiguous_name(entry: ModelEntry, namesakes: Sequence[ModelEntry]) -> str:
+    """``provider/model`` where that is enough to tell ``entry`` from ``namesakes``, else ``namespace/provider/model``."""
+    alike = [each for each in namesakes if each.ref.provider == entry.ref.provider]
+    return entry.key if len(alike) > 1 else f"{entry.ref.provider}/{entry.ref.model}"
 
 
 def limits(facts: Facts, workspace: WorkspaceFragment | None, now: float) -> tuple[Limit, ...]:

@@ -6,10 +6,10 @@ import base64
 from pathlib import Path
 
 import pytest
-from cli_resources import documents, policy, secret, write
 
 from fairlead_cli.files.problems import ProblemReason, ProblemSeverity
 from fairlead_cli.files.source import FolderReader
+from tests.cli.cli_resources import documents, policy, secret, write
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from cli_resources import documents, mount_config_map, policy, provider, secret, write
 
 from fairlead_cli.files.compiler import FolderCompiler
 from fairlead_cli.files.frames import Frame, read_frames
@@ -22,6 +21,7 @@ from fairlead_contract.fragments import AnyFragment, PolicyFragment
 from fairlead_contract.snapshot import Sealed, decode_fragment, unseal
 from fairlead_crds.compile import Previous
 from fairlead_crds.compile.resources import Settings
+from tests.cli.cli_resources import documents, mount_config_map, policy, provider, secret, write
 
 
 class Child:

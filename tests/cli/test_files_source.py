@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_resources import documents, mount_config_map, policy, provider, write
 
 from fairlead_cli.files.problems import ProblemReason, ProblemSeverity
 from fairlead_cli.files.source import FolderReader, Reading
+from tests.cli.cli_resources import documents, mount_config_map, policy, provider, write
 
 
 @pytest.fixture

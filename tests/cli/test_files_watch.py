@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from cli_resources import mount_config_map, policy, write
 
 from fairlead_cli.files.scan import scan
 from fairlead_cli.files.watch import INTERVAL_SECONDS, LATEST_SECONDS, ChangeDetector, Pace, watch
+from tests.cli.cli_resources import mount_config_map, policy, write
 
 
 def settled(signature: str) -> ChangeDetector:

@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 
 import pytest
-from cli_resources import documents, policy, provider, write
 
 from fairlead_cli import validate
+from tests.cli.cli_resources import documents, policy, provider, write
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

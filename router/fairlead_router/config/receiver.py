@@ -17,8 +17,11 @@ from fairlead_router.config.table import Table
 
 logger = logging.getLogger("fairlead.config")
 
-_SLICE_SECONDS = 0.0005
-"""How long building may hold the event loop before requests get their turn."""
+_SLICE_SECONDS = 0.00025
+"""How long building may hold the event loop before requests get their turns."""
+
+_TURNS = 8
+"""Turns of the loop between two slices: a request takes several, and should meet one slice, not one at each turn."""
 
 _FREEZE_SHARE = 0.25
 """Share of a table's fragments that are new since the last freeze, from which on it is worth another."""
@@ -103,10 +106,13 @@ class ConfigReceiver:
                 built = finished.value
                 break
             if self._monotonic() >= slice_ends:
-                await asyncio.sleep(0)
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
                 slice_ends = self._monotonic() + _SLICE_SECONDS
-        table, self._reusable = built
-        self.table = table
+        table, reusable = built
+        retired: list[object] = [self.table, self._reusable, body]
+        self.table, self._reusable = table, reusable
+        del body, steps, built
         self._credentials = credentials
         self.applied = Applied(source, self._wall_clock(), self._monotonic() - started)
         self.first_applied.set()
@@ -119,6 +125,10 @@ class ConfigReceiver:
             len(table.policies),
             len(table.models),
         )
+        while retired:
+            # Each holds thousands of objects: freed one by one, with a turn for requests after each.
+            retired.pop()
+            await asyncio.sleep(0)
 
     def _freeze(self) -> None:
         """Take what lives as long as a table out of garbage collections: walking over it stalls every request.

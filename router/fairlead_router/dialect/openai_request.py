@@ -47,6 +47,8 @@ class _Chat(msgspec.Struct):
 _CHAT = msgspec.json.Decoder(_Chat)
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TRUE = msgspec.Raw(b"true")
+_MAX_MODEL_CHARACTERS = 512
+"""More than ``namespace/provider/model`` can have; the name is kept in the record of a request that names no model."""
 _MAX_TOKENS = 2**31 - 1
 """More than any model writes; JSON itself knows no bound, but money and metrics have one."""
 
@@ -73,12 +75,12 @@ class ChatRequest(msgspec.Struct, frozen=True):
         self, model: str, *, default_temperature: float | None = None, default_max_output_tokens: int | None = None
     ) -> bytes:
         """The body for a provider: the model's upstream name, usage asked for, a model's defaults where nothing was said."""
-        fields: dict[str, Any] = _RAW.decode(self.body)
+        fields: dict[str, Any] = self._raw(self.body)
         fields["model"] = model
         if self.stream and not self.client_wants_usage:
             options: dict[str, Any] = {}
             if not _absent(fields, "stream_options"):
-                options = _RAW.decode(fields["stream_options"])
+                options = self._raw(fields["stream_options"])
             options["include_usage"] = _TRUE
             fields["stream_options"] = options
         if default_temperature is not None and _absent(fields, "temperature"):
@@ -90,6 +92,13 @@ class ChatRequest(msgspec.Struct, frozen=True):
         ):
             fields["max_tokens"] = default_max_output_tokens
         return msgspec.json.encode(fields)
+
+    @staticmethod
+    def _raw(data: bytes | msgspec.Raw) -> dict[str, Any]:
+        try:
+            return _RAW.decode(data)
+        except RecursionError as error:  # The stack is deeper here than where the request was first read.
+            raise _complaint(error) from error
 
 
 def _absent(fields: dict[str, Any], name: str) -> bool:
@@ -105,6 +114,8 @@ def parse_chat_request(body: bytes) -> ChatRequest:
         raise _complaint(error) from error
     if not chat.model:
         raise invalid_request("'model' is empty; name a model or 'auto'", param="model")
+    if len(chat.model) > _MAX_MODEL_CHARACTERS:
+        raise invalid_request(f"'model' takes at most {_MAX_MODEL_CHARACTERS} characters", param="model")
     if not chat.messages:
         raise invalid_request("'messages' is empty; send at least one", param="messages")
     limit, param = chat.max_completion_tokens, "max_completion_tokens"

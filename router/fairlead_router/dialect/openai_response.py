@@ -40,6 +40,7 @@ class _Text(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
+    index: int = 0
     message: _Text | None = None
     delta: _Text | None = None
     finish_reason: str | None = None
@@ -126,17 +127,30 @@ def read_answer(body: bytes, *, estimated_input_tokens: int) -> Usage:
 class StreamReader:
     """Watches the events of one streamed answer: what was used, whether it ended as it should, what to pass on."""
 
-    __slots__ = ("_estimated_input_tokens", "_output_characters", "_strip_usage", "_usage", "done", "finished")
+    __slots__ = (
+        "_choices",
+        "_estimated_input_tokens",
+        "_finished",
+        "_output_characters",
+        "_strip_usage",
+        "_usage",
+        "done",
+    )
 
-    def __init__(self, *, strip_usage: bool, estimated_input_tokens: int) -> None:
+    def __init__(self, *, strip_usage: bool, estimated_input_tokens: int, choices: int = 1) -> None:
         self._strip_usage = strip_usage
         self._estimated_input_tokens = estimated_input_tokens
         self._usage: Usage | None = None
         self._output_characters = 0
-        self.finished = False
-        """A ``finish_reason`` was seen: nothing of the answer is missing."""
+        self._choices = choices
+        self._finished: set[int] = set()
         self.done = False
         """``[DONE]`` was seen."""
+
+    @property
+    def finished(self) -> bool:
+        """Every choice that was asked for has its ``finish_reason``: nothing of the answer is missing."""
+        return len(self._finished) >= self._choices
 
     @property
     def usage(self) -> Usage:
@@ -160,7 +174,7 @@ class StreamReader:
         if choices:
             for choice in choices:
                 if choice.finish_reason is not None:
-                    self.finished = True
+                    self._finished.add(choice.index)
                 if choice.delta is not None:
                     self._output_characters += _characters(choice.delta)
         if chunk.usage is not None and (usage := _billable(chunk.usage)) is not None:

@@ -23,6 +23,7 @@ _METADATA = (
     ipaddress.ip_network("192.0.0.192/32"),
 )
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NOBODY = (ipaddress.ip_network("0.0.0.0/8"), ipaddress.ip_network("240.0.0.0/4"))
 
 
 class AddressRefused(OSError):
@@ -33,19 +34,24 @@ def refusal(address: str, allowed: Sequence[Network]) -> str | None:
     """Why ``address`` may not be connected to; ``None`` when it may."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None:
-            ip = ip.ipv4_mapped
-        elif ip in _NAT64:
-            ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        ip = _embedded(ip) or ip
     if any(ip.version == network.version and ip in network for network in allowed):
         return None
     if any(ip.version == network.version and ip in network for network in _METADATA) or ip.is_link_local:
         return "link-local or metadata address"
     if ip.is_loopback:
         return "loopback address"
-    if ip.is_multicast or ip.is_unspecified or (ip.is_reserved and not ip.is_private):
+    reserved = ip.is_reserved and not ip.is_private
+    if ip.is_multicast or ip.is_unspecified or reserved or any(ip.version == 4 and ip in each for each in _NOBODY):
         return "not an address of a host"
     return None
+
+
+def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a mapped, NAT64, 6to4 or Teredo address leads to."""
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo is not None else None)
 
 
 class GuardedSockets:

@@ -1,7 +1,7 @@
 """Time limits of everything that is waited for, checked together by one timer.
 
-A timer of its own for each call, moved at each event of a stream, was a fifth of what a stream cost. Nobody needs it to the
-millisecond: timeouts are stated in seconds.
+A timer of its own for each call, moved twice at each event, took about 150 µs of a stream of 54 events (uvloop makes a
+timer anew to move it). Nobody needs the millisecond: timeouts are stated in seconds.
 """
 
 from __future__ import annotations
@@ -14,30 +14,36 @@ _TICK_SECONDS = 0.025
 
 
 class Deadline:
-    """An ``asyncio.timeout`` whose time is an attribute: raises ``TimeoutError`` out of its block after ``at``."""
+    """As ``asyncio.timeout``, but its time is an attribute: raises ``TimeoutError`` out of its block after ``at``."""
 
-    __slots__ = ("_deadlines", "_timeout", "at")
+    __slots__ = ("_cancelling", "_deadlines", "_expired", "_task", "at")
 
     def __init__(self, deadlines: Deadlines, at: float) -> None:
         self._deadlines = deadlines
-        self._timeout = asyncio.timeout(None)
+        self._expired = False
         self.at = at
         """Time of the loop. May be moved as long as it has not passed."""
 
-    async def __aenter__(self) -> Deadline:
-        await self._timeout.__aenter__()
+    def __enter__(self) -> Deadline:
+        task = asyncio.current_task()
+        assert task is not None, "a deadline ends a task's waiting"
+        self._task = task
+        self._cancelling = task.cancelling()
         self._deadlines.watch(self)
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._deadlines.forget(self)
-        await self._timeout.__aexit__(kind, error, traceback)
+        # Whoever else cancelled the task meant it: then the cancellation goes on, as it does with ``asyncio.timeout``.
+        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error
 
     def expire(self) -> None:
         """Its time has passed: end its block."""
-        self._timeout.reschedule(-1.0)
+        self._expired = True
+        self._task.cancel()
 
 
 class Deadlines:

@@ -62,6 +62,11 @@ class Job:
     cost_micro_usd: int = 0
     usage: Usage = field(default_factory=Usage)
     chosen: ModelEntry | None = None
+    panic: bool = False
+    """Every breaker is passed: all are open, or their probes are out."""
+
+    def __post_init__(self) -> None:
+        self.panic = self.selection.panic
 
     @property
     def retries(self) -> Retries:

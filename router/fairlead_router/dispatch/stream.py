@@ -14,13 +14,18 @@ from dataclasses import dataclass
 
 from fairlead_contract.decision import Outcome
 from fairlead_router.dialect.openai_response import BadAnswer
-from fairlead_router.dispatch.dispatcher import Begun, Dispatcher, pass_events
+from fairlead_router.dispatch.answers import Begun, pass_events
+from fairlead_router.dispatch.attempt import Attempts
 from fairlead_router.dispatch.providers.base import CallFailed
 from fairlead_router.errors import RouterError, openai_error_body, upstream_cut
 
 _DONE = b"data: [DONE]\n\n"
 _DRAIN_SECONDS = 0.1
 """How long to wait for the end of a body after ``[DONE]``, so that its connection can be used again."""
+
+
+_LAST_WORD_SECONDS = 5.0
+"""How long a client may take to accept the end of its stream once the stream's own time is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class StreamEnd:
 
 
 async def relay(
-    begun: Begun, write: Callable[[bytes], Awaitable[None]], dispatcher: Dispatcher, clock: Callable[[], float]
+    begun: Begun, write: Callable[[bytes], Awaitable[None]], attempts: Attempts, clock: Callable[[], float]
 ) -> StreamEnd:
     """Pass a begun stream on to its end and settle it. The first write commits it.
 
@@ -41,28 +46,31 @@ async def relay(
     """
     outcome, error = Outcome.CANCELLED, "client_closed_request"
     try:
-        end = await _pass_on(begun, write, dispatcher, clock)
+        end = await _pass_on(begun, write, attempts, clock)
         outcome, error = end.outcome, end.error.code if end.error is not None else ""
         return end
     finally:
         begun.answer.close()
-        dispatcher.settle_stream(begun, outcome, error or None)
+        attempts.settle_stream(begun, outcome, error or None)
 
 
 async def _pass_on(
-    begun: Begun, write: Callable[[bytes], Awaitable[None]], dispatcher: Dispatcher, clock: Callable[[], float]
+    begun: Begun, write: Callable[[bytes], Awaitable[None]], attempts: Attempts, clock: Callable[[], float]
 ) -> StreamEnd:
     running = begun.running
     job, bounds, reader, answer = running.job, running.bounds, begun.reader, begun.answer
     loop = asyncio.get_running_loop()
     remaining = max(0.0, bounds.total - (clock() - running.started))
     ends = loop.time() + remaining
-    dispatcher.committed(begun)
+    attempts.committed(begun)
     cut: str | None = None
+    sending = False
     before = clock()
     try:
-        async with dispatcher.deadlines.after(remaining) as deadline:
+        with attempts.deadlines.after(remaining) as deadline:
+            sending = True
             await write(begun.first)
+            sending = False
             while not reader.done:
                 deadline.at = min(ends, loop.time() + bounds.idle)
                 chunk = await answer.read_chunk()
@@ -71,8 +79,12 @@ async def _pass_on(
                     break
                 passed, _ = pass_events(begun.splitter, reader, chunk)
                 if passed:
+                    sending = True
                     await write(passed)
-    except TimeoutError:
+                    sending = False
+    except TimeoutError as error:
+        if sending:
+            raise ConnectionAbortedError("the client does not read its stream") from error
         cut = "the provider fell silent, or took longer than totalSeconds"
     except CallFailed:
         cut = "the provider broke off"
@@ -84,13 +96,21 @@ async def _pass_on(
         cut = "the provider ended the stream before the answer was complete"
     if cut is not None:
         failure = upstream_cut(f"{running.entry.key}: {cut}; what was sent so far is not the whole answer")
-        await write(b"data: " + openai_error_body(failure) + b"\n\n")
+        await _say_last(write, b"data: " + openai_error_body(failure) + b"\n\n", attempts)
         return StreamEnd(Outcome.TRUNCATED, failure)
     if not reader.done:
-        await write(_DONE)
+        await _say_last(write, _DONE, attempts)
     else:
-        with suppress(TimeoutError, CallFailed):
-            async with dispatcher.deadlines.after(_DRAIN_SECONDS):
-                while await answer.read_chunk():
-                    pass
+        with suppress(TimeoutError, CallFailed), attempts.deadlines.after(_DRAIN_SECONDS):
+            while await answer.read_chunk():
+                pass
     return StreamEnd(Outcome.SUCCEEDED)
+
+
+async def _say_last(write: Callable[[bytes], Awaitable[None]], data: bytes, attempts: Attempts) -> None:
+    """Send the end of a stream. Raises ``ConnectionError`` when the client does not take it."""
+    try:
+        with attempts.deadlines.after(_LAST_WORD_SECONDS):
+            await write(data)
+    except TimeoutError as error:
+        raise ConnectionAbortedError("the client does not read the end of its stream") from error

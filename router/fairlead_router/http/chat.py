@@ -8,7 +8,7 @@ import logging
 from aiohttp import web
 
 from fairlead_contract.decision import Outcome
-from fairlead_router.dispatch.dispatcher import Begun, Whole
+from fairlead_router.dispatch.answers import Begun, Whole
 from fairlead_router.errors import RouterError, internal, invalid_request, too_large
 from fairlead_router.http.keys import CONTEXT
 from fairlead_router.http.responses import JSON, decision_headers, error_response
@@ -97,8 +97,14 @@ async def _stream(
     except BaseException:
         await pipeline.discard(begun)
         raise
-    end = await pipeline.relay(flow, begun, response.write)
-    if end.error is not None:
-        response.force_close()
+    try:
+        end = await pipeline.relay(flow, begun, response.write)
+    except ConnectionAbortedError:
+        # The client is there and does not read; closing in the usual way would wait for it to take what is buffered.
+        if request.transport is not None:
+            request.transport.abort()
+        raise
+    # The error event tells of a cut; the framing stays whole and the connection open, or a pooled client's next request,
+    # which nothing warned off, would meet a closed connection.
     await response.write_eof()
     return response, end.outcome, "" if end.error is None else end.error.code

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiohttp import web
 
-from fairlead_router.errors import RouterError
-from fairlead_router.explain.routing_test import explain_request
+from fairlead_contract.fragments import WorkspaceFragment
+from fairlead_router.config.table import ModelEntry, Table
+from fairlead_router.errors import RouterError, model_ambiguous, model_not_found
+from fairlead_router.explain.requests import explain_request
 from fairlead_router.http.chat import chat_completions, read_body
 from fairlead_router.http.keys import CONTEXT, Context
 from fairlead_router.http.responses import error_response, json_response
-from fairlead_router.pipeline import AUTO, unambiguous_names
-
-_MAX_HEADER_BYTES = 32 * 1024
+from fairlead_router.pipeline import AUTO, unambiguous_name
 
 
 def make_public_app(context: Context) -> web.Application:
@@ -35,22 +36,33 @@ def make_public_app(context: Context) -> web.Application:
 async def list_models(request: web.Request) -> web.Response:
     """``GET /v1/models``: what the caller's workspace may name."""
     try:
-        return json_response({"object": "list", "data": _visible_models(request)})
+        caller = _caller(request)
     except RouterError as error:
         return error_response(error)
+    models = [_model(AUTO, None)] if caller.may_say_auto else []
+    for entry in caller.table.models_of(caller.namespace):
+        if caller.may_call(entry):
+            same_name = caller.table.models_named(caller.namespace, entry.model.name)
+            name = entry.model.name if len(same_name) == 1 else unambiguous_name(entry, same_name)
+            models.append(_model(name, entry))
+    return json_response({"object": "list", "data": models})
 
 
 async def get_model(request: web.Request) -> web.Response:
-    """``GET /v1/models/{model}``."""
+    """``GET /v1/models/{model}``, by any name that a request may give."""
     wanted = request.match_info["model"]
     try:
-        for model in _visible_models(request):
-            if model["id"] == wanted:
-                return json_response(model)
+        caller = _caller(request)
+        if wanted == AUTO and caller.may_say_auto:
+            return json_response(_model(AUTO, None))
+        found = [each for each in caller.table.models_named(caller.namespace, wanted) if caller.may_call(each)]
+        if len(found) > 1:
+            raise model_ambiguous(wanted, sorted(unambiguous_name(each, found) for each in found))
+        if not found:
+            raise model_not_found(wanted, caller.workspace)
     except RouterError as error:
         return error_response(error)
-    message = f"no model {wanted!r} is visible here; GET /v1/models lists what may be called"
-    return error_response(RouterError(404, "invalid_request_error", "model_not_found", message, param="model"))
+    return json_response(_model(wanted, found[0]))
 
 
 async def routing_test(request: web.Request) -> web.Response:
@@ -129,28 +141,45 @@ def _health(context: Context, status: str) -> dict[str, object]:
     }
 
 
-def _visible_models(request: web.Request) -> list[dict[str, object]]:
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who asks for models, and the table that answers."""
+
+    table: Table
+    workspace: str
+    namespace: str | None
+    rules: WorkspaceFragment | None
+
+    @property
+    def may_say_auto(self) -> bool:
+        """Whether a policy for ``auto`` may match, depending on the rest of the request."""
+        return any(
+            AUTO in fragment.match.models
+            and (fragment.platform or fragment.namespace == self.namespace)
+            and (not fragment.match.workspaces or self.workspace in fragment.match.workspaces)
+            for fragment in (policy.fragment for policy in self.table.policies)
+        )
+
+    def may_call(self, entry: ModelEntry) -> bool:
+        """Whether the model is in use and allowed to the workspace."""
+        allowed = None if self.rules is None else self.rules.allowed_models
+        return entry.model.state != "Inactive" and (allowed is None or entry.ref in allowed)
+
+
+def _caller(request: web.Request) -> _Caller:
     pipeline = request.app[CONTEXT].pipeline
     flow = pipeline.arrive()
     pipeline.identify(flow, request.headers)
     assert flow.identity is not None
-    table = flow.table
-    workspace = flow.identity.workspace
-    namespace = table.tenancy.owner_of(workspace)
-    rules = table.workspaces.get(workspace)
-    allowed = None if rules is None or rules.allowed_models is None else set(rules.allowed_models)
-    models: list[dict[str, object]] = []
-    if any(AUTO in policy.fragment.match.models for policy in table.policies):
-        models.append({"id": AUTO, "object": "model", "created": 0, "owned_by": "fairlead"})
-    for entry in table.models_of(namespace):
-        if entry.model.state == "Inactive" or (allowed is not None and entry.ref not in allowed):
-            continue
-        same_name = table.models_named(namespace, entry.model.name)
-        name = entry.model.name if len(same_name) == 1 else unambiguous_names(same_name)[same_name.index(entry)]
-        model: dict[str, object] = {"id": name, "object": "model", "created": 0, "owned_by": entry.ref.provider}
-        if entry.model.display_name is not None:
-            model["display_name"] = entry.model.display_name
-        if entry.model.tags:
-            model["tags"] = entry.model.tags
-        models.append(model)
-    return models
+    table, workspace = flow.table, flow.identity.workspace
+    return _Caller(table, workspace, table.tenancy.owner_of(workspace), table.workspaces.get(workspace))
+
+
+def _model(name: str, entry: ModelEntry | None) -> dict[str, object]:
+    owner = "fairlead" if entry is None else entry.ref.provider
+    model: dict[str, object] = {"id": name, "object": "model", "created": 0, "owned_by": owner}
+    if entry is not None and entry.model.display_name is not None:
+        model["display_name"] = entry.model.display_name
+    if entry is not None and entry.model.tags:
+        model["tags"] = entry.model.tags
+    return model

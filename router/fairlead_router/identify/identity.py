@@ -45,9 +45,7 @@ class Identifier:
         agent_type = self._stated(headers, "x-fairlead-agent-type")
         user = self._stated(headers, "x-fairlead-user")
         session = self._stated(headers, "x-fairlead-session")
-        request_id = self._stated(headers, "x-fairlead-request-id")
-        if request_id is not None:
-            request_id = request_id[:_KEPT_OF_REQUEST_ID]
+        request_id = _label(headers.get("x-fairlead-request-id"))
         if self._keys is None:
             return Identity(
                 workspace=workspace or self._default_workspace,
@@ -93,3 +91,10 @@ class Identifier:
                 f"header {name} takes at most {_MAX_HEADER_CHARACTERS} printable characters", param=name
             )
         return value
+
+
+def _label(text: str | None) -> str | None:
+    """A client's own id of its request is only ever shown, so whatever it is, it is cut and not refused."""
+    if text is None:
+        return None
+    return "".join(filter(str.isprintable, text.strip()))[:_KEPT_OF_REQUEST_ID] or None

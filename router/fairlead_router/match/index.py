@@ -14,6 +14,9 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from fairlead_contract.decision import Facts
 from fairlead_contract.fragments import HeaderMatch, PolicyFragment
 
+_STEP = 256
+"""Policies whose conditions of one kind are taken in between two yields."""
+
 
 def condition_text(condition: HeaderMatch) -> str:
     """The condition in words of the policy, as it stands in a record: never a value that a client sent."""
@@ -29,17 +32,24 @@ class _Values:
 
     __slots__ = ("_accepting", "_anything")
 
-    def __init__(self, conditions: Sequence[tuple[str, ...]]) -> None:
-        anything = 0
-        accepting: dict[str, int] = {}
+    def __init__(self) -> None:
+        self._anything = 0
+        self._accepting: dict[str, int] = {}
+
+    def fill(self, conditions: Iterable[tuple[str, ...]]) -> Iterator[None]:
+        """Take in the conditions of all policies, in the order of their ranks."""
+        anything, accepting = 0, self._accepting
         for rank, values in enumerate(conditions):
             bit = 1 << rank
             if not values:
                 anything |= bit
             for value in values:
                 accepting[value] = accepting.get(value, 0) | bit
+            if rank % _STEP == 0:
+                yield
+        for value in accepting:
+            accepting[value] |= anything
         self._anything = anything
-        self._accepting = {value: mask | anything for value, mask in accepting.items()}
 
     def accepting(self, value: str | None) -> int:
         return self._anything if value is None else self._accepting.get(value, self._anything)
@@ -127,31 +137,33 @@ class PolicyIndex:
 
     @classmethod
     def in_steps(cls, policies: Sequence[PolicyFragment]) -> Generator[None, None, PolicyIndex]:
-        """The same index, a dimension at a time, for a caller on the event loop."""
+        """The same index, a few hundred policies at a time, for a caller on the event loop."""
         index = cls.__new__(cls)
         yield from index._fill(policies)
         return index
 
     def _fill(self, policies: Sequence[PolicyFragment]) -> Iterator[None]:
         matches = [policy.match for policy in policies]
-        self._models = _Values([match.models for match in matches])
-        yield
-        self._owners = _Values([() if policy.platform else (policy.namespace,) for policy in policies])
-        yield
-        self._workspaces = _Values([match.workspaces for match in matches])
-        yield
-        self._agents = _Values([match.agent_types for match in matches])
-        yield
-        self._types = _Values([match.request_types for match in matches])
-        yield
-        self._tiers = _Values([match.user_tiers for match in matches])
+        self._models, self._owners, self._workspaces = _Values(), _Values(), _Values()
+        self._agents, self._types, self._tiers = _Values(), _Values(), _Values()
+        yield from self._models.fill(match.models for match in matches)
+        yield from self._owners.fill(() if policy.platform else (policy.namespace,) for policy in policies)
+        yield from self._workspaces.fill(match.workspaces for match in matches)
+        yield from self._agents.fill(match.agent_types for match in matches)
+        yield from self._types.fill(match.request_types for match in matches)
+        yield from self._tiers.fill(match.user_tiers for match in matches)
         yield
         self._lengths = _Lengths(policies)
         yield
         self._headers: dict[str, _Header] = {}
         for rank, match in enumerate(matches):
             for condition in match.headers:
-                self._headers.setdefault(condition.name, _Header()).add(condition, 1 << rank)
+                header = self._headers.get(condition.name)
+                if header is None:
+                    header = self._headers[condition.name] = _Header()
+                header.add(condition, 1 << rank)
+            if rank % _STEP == 0:
+                yield
 
     @property
     def header_names(self) -> Iterable[str]:

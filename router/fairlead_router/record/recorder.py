@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -99,7 +100,7 @@ class Recorder:
             plan=() if selection is None else tuple(entry.key for entry in selection.plan),
             chosen=None if job is None or job.chosen is None else job.chosen.key,
             propensity=None if selection is None else selection.propensity,
-            panic=selection is not None and selection.panic,
+            panic=job.panic if job is not None else selection is not None and selection.panic,
             draws=() if selection is None else selection.draws,
             state=() if selection is None else selection.state,
             budgets=finished.budgets,
@@ -118,9 +119,19 @@ class Recorder:
         )
 
 
+def _timestamp(unix_seconds: float) -> str:
+    seconds, milliseconds = divmod(int(unix_seconds * 1000), 1000)
+    return f"{_second(seconds)}.{milliseconds:03d}+00:00"
+
+
+@lru_cache(maxsize=16)
+def _second(unix_seconds: int) -> str:
+    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def _access_line(finished: Finished, record: DecisionRecord | None) -> AccessLine:
     line = AccessLine(
-        timestamp=datetime.fromtimestamp(finished.arrived_at, UTC).isoformat(timespec="milliseconds"),
+        timestamp=_timestamp(finished.arrived_at),
         level="info" if finished.status < 500 else "error",
         service="model-router",
         message="Request routed successfully" if finished.outcome is Outcome.SUCCEEDED else "Request not served",

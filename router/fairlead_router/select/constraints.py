@@ -29,7 +29,7 @@ class HardConstraints(msgspec.Struct, frozen=True):
     compliance: frozenset[str]
     regions: tuple[frozenset[str], ...]
     """One set per layer that names regions: an endpoint must lie in each."""
-    allowed: frozenset[ModelRef] | None
+    allowed: tuple[ModelRef, ...] | None
     """``None`` allows every model."""
 
     @classmethod
@@ -39,7 +39,7 @@ class HardConstraints(msgspec.Struct, frozen=True):
         allowed = None
         if workspace is not None:
             every.append(workspace.constraints)
-            allowed = None if workspace.allowed_models is None else frozenset(workspace.allowed_models)
+            allowed = workspace.allowed_models
         return cls(
             frozenset(name for layer in every for name in layer.required_capabilities),
             frozenset(name for layer in every for name in layer.compliance),
@@ -75,9 +75,11 @@ def removal(target: TargetEntry, facts: Facts, hard: HardConstraints) -> Removal
 def _by_constraint(entry: ModelEntry, hard: HardConstraints) -> Removal | None:
     if hard.allowed is not None and entry.ref not in hard.allowed:
         return Removal(by=RemovedBy.ALLOWED_MODELS, message="the workspace's allowedModels does not list it")
-    if lacking := hard.capabilities - entry.capabilities:
+    if not hard.capabilities <= entry.capabilities:
+        lacking = hard.capabilities - entry.capabilities
         return Removal(by=RemovedBy.CAPABILITY, message=f"required capabilities it lacks: {', '.join(sorted(lacking))}")
-    if lacking := hard.compliance - entry.compliance:
+    if not hard.compliance <= entry.compliance:
+        lacking = hard.compliance - entry.compliance
         return Removal(by=RemovedBy.COMPLIANCE, message=f"required compliance it lacks: {', '.join(sorted(lacking))}")
     if hard.regions and not any(hard.endpoint_allowed(endpoint) for endpoint in entry.provider.endpoints):
         wanted = " and ".join("/".join(sorted(regions)) for regions in hard.regions)
@@ -87,7 +89,8 @@ def _by_constraint(entry: ModelEntry, hard: HardConstraints) -> Removal | None:
 
 def _by_request(entry: ModelEntry, facts: Facts) -> Removal | None:
     # A model that declares no capabilities at all is not refused what it may well be able to do.
-    if entry.capabilities and (lacking := set(facts.required_capabilities) - entry.capabilities):
+    needed = facts.required_capabilities
+    if needed and entry.capabilities and (lacking := set(needed) - entry.capabilities):
         return Removal(
             by=RemovedBy.CAPABILITY, message=f"the request needs what it lacks: {', '.join(sorted(lacking))}"
         )

@@ -119,8 +119,9 @@ def select(
         )
     share, assigned = 0.0, False
     if canary is not None and fragment.canary is not None and canary.removed is None:
-        percent = fragment.canary.weight_percent
-        share = percent / 100 if left else 1.0
+        share = fragment.canary.weight_percent / 100
+        if share and not left:
+            share = 1.0
         assigned = draw(f"canary:{fragment.canary.spec_hash}", fragment.canary.unit) < share
     order = [*ranking.order]
     if assigned and canary is not None:
@@ -239,7 +240,7 @@ def _pinned(order: list[TargetEntry], canary: _Considered | None, model: str | N
     for target in order:
         if target.key == model:
             return target
-    if canary is not None and canary.removed is None and canary.target.key == model:
+    if canary is not None and canary.removed is None and canary.probability and canary.target.key == model:
         return canary.target
     return None
 

@@ -10,6 +10,7 @@ from multidict import CIMultiDict
 
 from fairlead_contract.decision import CanaryAssignment, Candidate, Draw, Facts, PolicyUsed, SnapshotUsed, StateRead
 from fairlead_router.dialect.openai_request import parse_chat_request
+from fairlead_router.dispatch.course import nothing_to_try, opening_causes
 from fairlead_router.errors import RouterError, invalid_request
 from fairlead_router.explain.policies import PolicyConsidered, consider
 from fairlead_router.pipeline import Pipeline, match
@@ -100,6 +101,8 @@ async def explain_request(pipeline: Pipeline, headers: Mapping[str, str], body: 
     else:
         assert direct is not None
         selection = select_direct(direct, facts, workspace, view, now=now)
+    causes = opening_causes(selection)
+    served = bool(selection.plan) or any(causes & fallback.causes for fallback in selection.fallbacks)
     return Explanation(
         **explained,
         decided_by=None if policy is None else policy.used,
@@ -115,7 +118,7 @@ async def explain_request(pipeline: Pipeline, headers: Mapping[str, str], body: 
         ),
         propensity=selection.propensity,
         panic=selection.panic,
-        error=None if selection.plan else {"code": "no_candidate", "message": "no candidate is left"},
+        error=None if served else _error(nothing_to_try(selection, policy)),
     )
 
 
