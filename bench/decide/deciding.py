@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from bench.report import Report, percentile
 from fairlead_contract.decision import Facts
 from fairlead_contract.fragments import CircuitBreaker, PolicyFragment
-from fairlead_router.config.table import Table
+from fairlead_router.config.table import PolicyEntry, Table
 from fairlead_router.dispatch.breaker import BreakerRegistry, BreakerRules
 from fairlead_router.errors import RouterError
 from fairlead_router.pipeline import match
@@ -132,15 +132,15 @@ def measure_deciding(report: Report, table: Table, decisions: int, seed: int) ->
         table.index.header_conditions(case.headers)
         workspace = table.workspaces.get(facts.workspace)
         try:
-            policy, direct = match(table, facts)
+            matched = match(table, facts)
         except RouterError:
             outcome = "refused"
         else:
-            if policy is not None:
+            if isinstance(matched, PolicyEntry):
                 outcome = "by a policy"
-                select(policy, facts, workspace, view, draws, decision_id=facts.user_hash or "", now=monotonic())
-            elif direct is not None:
-                select_direct(direct, facts, workspace, view, now=monotonic())
+                select(matched, facts, workspace, view, draws, decision_id=facts.user_hash or "", now=monotonic())
+            else:
+                select_direct(matched, facts, workspace, view, now=monotonic())
         ended = perf_counter_ns()
         if number >= 0:
             times[number] = ended - began - overhead

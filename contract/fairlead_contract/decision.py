@@ -136,6 +136,11 @@ class PolicyUsed(_Part, frozen=True, kw_only=True):
     generation: int
     digest: str
 
+    @property
+    def key(self) -> str:
+        """``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
 
 class SnapshotUsed(_Part, frozen=True, kw_only=True):
     """The table that decided."""

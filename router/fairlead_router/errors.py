@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 
 class RouterError(Exception):
     """An answer to the client that is no success. Mapped once, by the dialect, into the client's shape.
@@ -30,22 +28,6 @@ class RouterError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-class _OpenAIError(msgspec.Struct):
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class _OpenAIErrorBody(msgspec.Struct):
-    error: _OpenAIError
-
-
-def openai_error_body(error: RouterError) -> bytes:
-    """``{"error": {"message", "type", "param", "code"}}``, as the OpenAI API has it."""
-    return msgspec.json.encode(_OpenAIErrorBody(_OpenAIError(error.message, error.type, error.param, error.code)))
-
-
 def invalid_request(message: str, *, code: str = "invalid_request", param: str | None = None) -> RouterError:
     """400: the request itself must change."""
     return RouterError(400, "invalid_request_error", code, message, param=param)
@@ -63,6 +45,24 @@ def model_not_found(name: str, workspace: str) -> RouterError:
         "GET /v1/models lists what may be called"
     )
     return RouterError(404, "invalid_request_error", "model_not_found", message, param="model")
+
+
+def unknown_url(method: str, path: str) -> RouterError:
+    """404: nothing is served there."""
+    message = f"there is no {method} {path} here; this router serves /v1/chat/completions and /v1/models"
+    return RouterError(404, "invalid_request_error", "unknown_url", message)
+
+
+def decision_not_kept(decision_id: str, kept: int) -> RouterError:
+    """404: the router does not have the record, or no longer."""
+    message = f"no decision {decision_id} is kept here; this router keeps the last {kept} of its own"
+    return RouterError(404, "not_found", "not_found", message, param="id")
+
+
+def method_not_allowed(path: str, allowed: str, method: str) -> RouterError:
+    """405: the path takes another method."""
+    message = f"{path} takes {allowed}, not {method}"
+    return RouterError(405, "invalid_request_error", "method_not_allowed", message)
 
 
 def model_ambiguous(name: str, keys: list[str]) -> RouterError:

@@ -69,7 +69,7 @@ class Pipeline:
         self.identifier = identifier
         self.admission = admission
         self.breakers = breakers
-        self.draws = draws
+        self._draws = draws
         self._store = store
         self._dispatcher = dispatcher
         self._recorder = recorder
@@ -93,21 +93,14 @@ class Pipeline:
         request = parse_chat_request(body)
         table = flow.table
         flow.facts = facts = self.facts(table, flow.identity, headers, request)
-        workspace = table.workspaces.get(facts.workspace)
 
-        policy, direct = match(table, facts)
-        flow.policy = policy
-        view = await self.view(policy, facts, flow.id)
-        now = self._clock()
-        if policy is not None:
-            selection = select(policy, facts, workspace, view, self.draws, decision_id=flow.id, now=now)
-        else:
-            assert direct is not None, "match raises when it finds neither"
-            selection = select_direct(direct, facts, workspace, view, now=now)
-        flow.selection = selection
+        matched = match(table, facts)
+        flow.policy = matched if isinstance(matched, PolicyEntry) else None
+        flow.selection = await self.select(table, matched, facts, flow.id)
 
-        account = Account(self._store, flow.id, limits(facts, workspace, self._wall()), self._wall)
-        flow.job = Job(flow.id, request, selection, policy, account, flow.started)
+        now = self._wall()
+        account = Account(self._store, flow.id, limits(facts, table.workspaces.get(facts.workspace), now), self._wall)
+        flow.job = Job(flow.id, request, flow.selection, flow.policy, account, flow.started)
         answer = await self._dispatcher.dispatch(flow.job)
         if isinstance(answer, Whole) and answer.status == 200:
             await self._remember(flow)
@@ -191,11 +184,15 @@ class Pipeline:
             header_conditions=table.index.header_conditions(headers),
         )
 
-    async def view(self, policy: PolicyEntry | None, facts: Facts, decision_id: str) -> StateView:
-        """Gather what selecting may read of shared state."""
-        key = _affinity_key(policy, facts, decision_id)
+    async def select(self, table: Table, matched: PolicyEntry | ModelEntry, facts: Facts, decision_id: str) -> Selection:
+        """Gather what selecting may read of shared state, and select."""
+        workspace = table.workspaces.get(facts.workspace)
+        if isinstance(matched, ModelEntry):
+            return select_direct(matched, facts, workspace, StateView(self.breakers), now=self._clock())
+        key = _affinity_key(matched, facts, decision_id)
         pinned = None if key is None else await self._store.get(key, now=self._wall())
-        return StateView(self.breakers, pinned)
+        view = StateView(self.breakers, pinned)
+        return select(matched, facts, workspace, view, self._draws, decision_id=decision_id, now=self._clock())
 
     async def _remember(self, flow: Flow) -> None:
         if flow.policy is None or flow.facts is None or flow.job is None or flow.job.chosen is None:
@@ -206,15 +203,15 @@ class Pipeline:
             await self._store.put(key, flow.job.chosen.key, now=self._wall(), ttl_seconds=affinity.ttl_seconds)
 
 
-def match(table: Table, facts: Facts) -> tuple[PolicyEntry | None, ModelEntry | None]:
+def match(table: Table, facts: Facts) -> PolicyEntry | ModelEntry:
     """The policy that decides, or the one model of that name. Raises ``RouterError`` when there is neither."""
     rank = table.index.first(facts)
     if rank is not None:
-        return table.policies[rank], None
+        return table.policies[rank]
     name = facts.requested_model
     found = table.models_named(facts.namespace, name)
     if len(found) == 1:
-        return None, found[0]
+        return found[0]
     if found:
         raise model_ambiguous(name, sorted(unambiguous_name(each, found) for each in found))
     if name == AUTO:
@@ -238,8 +235,9 @@ def limits(facts: Facts, workspace: WorkspaceFragment | None, now: float) -> tup
     return (Limit(f"{owner}/day/{day}", None, (day + 2) * _DAY),)
 
 
-def _affinity_key(policy: PolicyEntry | None, facts: Facts, decision_id: str) -> str | None:
-    if policy is None or (affinity := policy.fragment.affinity) is None:
+def _affinity_key(policy: PolicyEntry, facts: Facts, decision_id: str) -> str | None:
+    affinity = policy.fragment.affinity
+    if affinity is None:
         return None
     unit, value = unit_value(affinity.unit, facts, decision_id)
     return None if unit == "Request" else f"affinity/{policy.fragment.uid}/{unit}/{value}"

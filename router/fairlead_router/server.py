@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import random
@@ -17,7 +18,6 @@ from importlib.metadata import version
 import aiohttp
 from aiohttp import web
 
-from fairlead_contract.snapshot import RejectReason
 from fairlead_router.admit.limits import Admission
 from fairlead_router.config.receiver import ConfigReceiver
 from fairlead_router.dispatch.addresses import GuardedSockets
@@ -154,8 +154,6 @@ class DecisionIds:
 
 
 def _derive(secret: bytes, purpose: bytes) -> bytes:
-    import hashlib
-
     return hashlib.blake2b(secret[:64], digest_size=32, person=purpose[:16]).digest()
 
 
@@ -212,7 +210,7 @@ def _register_gauges(metrics: Metrics, pipeline: Pipeline, lines: list[LineWrite
     metrics.gauge(
         "fairlead_config_rejections",
         "Snapshots refused since the start.",
-        lambda: sum(receiver.rejections.get(reason, 0) for reason in RejectReason),
+        lambda: sum(receiver.rejections.values()),
     )
     metrics.gauge(
         "fairlead_log_lines_dropped", "Lines that no reader took.", lambda: sum(each.dropped for each in lines)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, TypeVar
 
-import msgspec
-
 from fairlead_contract.decision import DecisionRecord, Draw, Facts, Outcome, PolicyUsed, SnapshotUsed
 from fairlead_contract.fragments import (
     AnyFragment,
@@ -194,7 +192,3 @@ def a_receiver(**clocks: Callable[[], float]) -> ConfigReceiver:
     return ConfigReceiver(
         wall_clock=clocks.get("wall_clock", lambda: 1_700_000_000.0), monotonic=clocks.get("monotonic", lambda: 0.0)
     )
-
-
-def as_json(value: object) -> Any:
-    return msgspec.json.decode(msgspec.json.encode(value))

@@ -6,7 +6,7 @@ between; nothing sees the new table before it is complete.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -29,15 +29,17 @@ from fairlead_router.config.table import (
     EndpointEntry,
     FallbackEntry,
     ModelEntry,
+    ModelsByName,
     PolicyEntry,
     ProviderEntry,
     Table,
     TargetEntry,
-    Visible,
 )
 from fairlead_router.match.index import PolicyIndex
 
 CredentialKey = tuple[str, str, str, str]
+
+_NO_TENANCY = TenancyFragment(namespace="", name="tenancy", uid="", generation=0)
 
 _STEP = 16
 """Entries handled between two yields: a hundred microseconds or so."""
@@ -67,7 +69,6 @@ def build(
     """
     values = {(entry.namespace, entry.name, entry.key, entry.version): entry.value for entry in credentials.entries}
     now = Reusable(credentials=values)
-    fragments: list[tuple[str, AnyFragment]] = []
     for number, entry in enumerate(body.entries):
         fragment = previous.fragments.get(entry.digest)
         if fragment is None:
@@ -78,11 +79,11 @@ def build(
                 raise SnapshotRejected(RejectReason.MALFORMED, message) from error
             now.decoded += 1
         now.fragments[entry.digest] = fragment
-        fragments.append((entry.digest, fragment))
         if number % _STEP == 0:
             yield
 
-    for number, (digest, fragment) in enumerate(fragments):
+    for number, entry in enumerate(body.entries):
+        digest, fragment = entry.digest, now.fragments[entry.digest]
         if isinstance(fragment, ProviderFragment):
             provider = previous.providers.get(fragment.key)
             unchanged = previous.digest_of_provider.get(fragment.key) == digest
@@ -103,8 +104,9 @@ def build(
 
     policies: list[tuple[tuple[int, int, int, str, str], PolicyEntry]] = []
     workspaces: dict[str, WorkspaceFragment] = {}
-    tenancy = TenancyFragment(namespace="", name="tenancy", uid="", generation=0)
-    for number, (digest, fragment) in enumerate(fragments):
+    tenancy = _NO_TENANCY
+    for number, entry in enumerate(body.entries):
+        digest, fragment = entry.digest, now.fragments[entry.digest]
         if isinstance(fragment, PolicyFragment):
             policy = previous.policies.get(digest)
             if policy is None or not _links_hold(policy, now.models):
@@ -126,8 +128,6 @@ def build(
     index = yield from PolicyIndex.in_steps([policy.fragment for policy in ordered])
     yield
     everywhere, by_namespace = yield from _visibility(now.models.values())
-    fragments.clear()
-    yield
     table = Table(
         used=SnapshotUsed(epoch=manifest.epoch, revision=manifest.revision, digest=manifest.digest),
         policies=ordered,
@@ -151,8 +151,8 @@ def empty_table() -> Table:
         models={},
         providers={},
         workspaces={},
-        tenancy=TenancyFragment(namespace="", name="tenancy", uid="", generation=0),
-        visible_everywhere=Visible({}),
+        tenancy=_NO_TENANCY,
+        visible_everywhere={},
     )
 
 
@@ -202,7 +202,7 @@ def _link_provider(fragment: ProviderFragment, values: dict[CredentialKey, str])
             )
     if fragment.simulated is not None and not endpoints:
         endpoints.append(EndpointEntry("simulated", URL("http://simulated.invalid/"), False, 1, None, CIMultiDict()))
-    return ProviderEntry(fragment.key, fragment, tuple(endpoints), fragment.withheld)
+    return ProviderEntry(fragment, tuple(endpoints))
 
 
 def _link_target(
@@ -241,8 +241,6 @@ def _link_policy(fragment: PolicyFragment, digest: str, models: dict[str, ModelE
             for number, fallback in enumerate(fragment.fallbacks, start=1)
         ),
         canary=None if canary is None else _link_target("canary", canary.model, models, canary.unresolved),
-        timeouts=fragment.timeouts,
-        breaker=fragment.circuit_breaker,
     )
 
 
@@ -253,7 +251,7 @@ def _links_hold(policy: PolicyEntry, models: dict[str, ModelEntry]) -> bool:
     return all(target.unresolved is None and models.get(target.key) is target.entry for target in linked)
 
 
-def _visibility(models: Iterable[ModelEntry]) -> Generator[None, None, tuple[Visible, dict[str, Visible]]]:
+def _visibility(models: Iterable[ModelEntry]) -> Generator[None, None, tuple[ModelsByName, Mapping[str, ModelsByName]]]:
     everywhere: dict[str, tuple[ModelEntry, ...]] = {}
     by_namespace: dict[str, dict[str, tuple[ModelEntry, ...]]] = {}
     for number, entry in enumerate(models):
@@ -269,4 +267,4 @@ def _visibility(models: Iterable[ModelEntry]) -> Generator[None, None, tuple[Vis
                 place[alias] = (*place.get(alias, ()), entry)
         if number % _STEP == 0:
             yield
-    return Visible(everywhere), {namespace: Visible(names) for namespace, names in by_namespace.items()}
+    return everywhere, by_namespace

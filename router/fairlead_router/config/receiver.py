@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
-from fairlead_contract.snapshot import Credentials, RejectReason, Sealed, SnapshotRejected, unseal
+from fairlead_contract.snapshot import Credentials, RejectReason, Sealed, SnapshotRejected, read_body, unpack
 from fairlead_router.config.build import Reusable, build, empty_table
 from fairlead_router.config.table import Table
 
 logger = logging.getLogger("fairlead.config")
+T = TypeVar("T")
 
 _SLICE_SECONDS = 0.00025
 """How long building may hold the event loop before requests get their turns."""
@@ -95,24 +97,13 @@ class ConfigReceiver:
 
     async def _load(self, sealed: Sealed, credentials: Credentials, source: str) -> None:
         started = self._monotonic()
-        body = await asyncio.to_thread(unseal, sealed)
-        steps = build(sealed.manifest, body, credentials, self._reusable)
-        slice_ends = self._monotonic() + _SLICE_SECONDS
-        built: tuple[Table, Reusable] | None = None
-        while built is None:
-            try:
-                next(steps)
-            except StopIteration as finished:
-                built = finished.value
-                break
-            if self._monotonic() >= slice_ends:
-                for _ in range(_TURNS):
-                    await asyncio.sleep(0)
-                slice_ends = self._monotonic() + _SLICE_SECONDS
-        table, reusable = built
+        unpacked = await asyncio.to_thread(unpack, sealed)
+        body = await self._in_slices(read_body(sealed.manifest, unpacked))
+        del unpacked
+        table, reusable = await self._in_slices(build(sealed.manifest, body, credentials, self._reusable))
         retired: list[object] = [self.table, self._reusable, body]
         self.table, self._reusable = table, reusable
-        del body, steps, built
+        del body
         self._credentials = credentials
         self.applied = Applied(source, self._wall_clock(), self._monotonic() - started)
         self.first_applied.set()
@@ -129,6 +120,20 @@ class ConfigReceiver:
             # Each holds thousands of objects: freed one by one, with a turn for requests after each.
             retired.pop()
             await asyncio.sleep(0)
+
+    async def _in_slices(self, steps: Generator[None, None, T]) -> T:
+        """Run ``steps`` to their end, letting requests have their turns every fraction of a millisecond."""
+        slice_ends = self._monotonic() + _SLICE_SECONDS
+        while True:
+            try:
+                next(steps)
+            except StopIteration as finished:
+                result: T = finished.value
+                return result
+            if self._monotonic() >= slice_ends:
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
+                slice_ends = self._monotonic() + _SLICE_SECONDS
 
     def _freeze(self) -> None:
         """Take what lives as long as a table out of garbage collections: walking over it stalls every request.

@@ -14,13 +14,11 @@ from yarl import URL
 from fairlead_contract.decision import PolicyUsed, SnapshotUsed
 from fairlead_contract.fragments import (
     Cause,
-    CircuitBreaker,
     Model,
     ModelRef,
     PolicyFragment,
     ProviderFragment,
     TenancyFragment,
-    Timeouts,
     WorkspaceFragment,
 )
 from fairlead_router.match.index import PolicyIndex
@@ -46,11 +44,8 @@ class EndpointEntry:
 class ProviderEntry:
     """A provider as its models see it."""
 
-    key: str
     fragment: ProviderFragment
     endpoints: tuple[EndpointEntry, ...]
-    withheld: str | None
-    """Why no request may go there; ``None`` when it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +89,12 @@ class PolicyEntry:
     targets: tuple[TargetEntry, ...]
     fallbacks: tuple[FallbackEntry, ...]
     canary: TargetEntry | None
-    timeouts: Timeouts
-    breaker: CircuitBreaker
 
 
-@dataclass(frozen=True, slots=True)
-class Visible:
-    """Models by the names under which a namespace may call them."""
+ModelsByName = Mapping[str, tuple[ModelEntry, ...]]
+"""Models by each name under which they may be called: ``model``, ``provider/model``, ``namespace/provider/model``."""
 
-    names: Mapping[str, tuple[ModelEntry, ...]]
-
-
-_NOTHING: tuple[ModelEntry, ...] = ()
+_NOTHING: ModelsByName = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +108,19 @@ class Table:
     providers: Mapping[str, ProviderEntry]
     workspaces: Mapping[str, WorkspaceFragment]
     tenancy: TenancyFragment
-    visible_everywhere: Visible
-    visible_from: Mapping[str, Visible] = field(default_factory=dict)
+    visible_everywhere: ModelsByName
+    visible_from: Mapping[str, ModelsByName] = field(default_factory=dict)
+    """By namespace, without what is visible everywhere."""
 
     def models_named(self, namespace: str | None, name: str) -> tuple[ModelEntry, ...]:
         """Models that a workspace of ``namespace`` may call by ``name``; more than one is an ambiguity."""
-        own = self.visible_from.get(namespace) if namespace is not None else None
-        found = _NOTHING if own is None else own.names.get(name, _NOTHING)
-        return found + self.visible_everywhere.names.get(name, _NOTHING)
+        return self._own(namespace).get(name, ()) + self.visible_everywhere.get(name, ())
 
     def models_of(self, namespace: str | None) -> list[ModelEntry]:
         """All models visible from ``namespace``, in the order of their keys."""
-        own = self.visible_from.get(namespace) if namespace is not None else None
-        found = {} if own is None else {entry.key: entry for group in own.names.values() for entry in group}
-        found |= {entry.key: entry for group in self.visible_everywhere.names.values() for entry in group}
+        groups = (*self._own(namespace).values(), *self.visible_everywhere.values())
+        found = {entry.key: entry for group in groups for entry in group}
         return [found[key] for key in sorted(found)]
+
+    def _own(self, namespace: str | None) -> ModelsByName:
+        return _NOTHING if namespace is None else self.visible_from.get(namespace, _NOTHING)

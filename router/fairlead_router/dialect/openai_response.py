@@ -124,11 +124,26 @@ def read_answer(body: bytes, *, estimated_input_tokens: int) -> Usage:
     return estimate(estimated_input_tokens, sum(_characters(choice.message) for choice in answer.choices))
 
 
+def _is_plain_delta(data: bytes) -> bool:
+    """Whether an event can be nothing but a piece of the answer, told without reading it in full.
+
+    Inside a string these keys would have their quotes escaped, so they cannot be part of a text.
+    """
+    return (
+        b'"finish_reason":null' in data
+        and data.startswith(b"{")
+        and data.endswith(b"}")
+        and b'"error"' not in data
+        and (b'"usage"' not in data or b'"usage":null' in data)
+    )
+
+
 class StreamReader:
     """Watches the events of one streamed answer: what was used, whether it ended as it should, what to pass on."""
 
     __slots__ = (
         "_choices",
+        "_envelope_bytes",
         "_estimated_input_tokens",
         "_finished",
         "_output_characters",
@@ -144,6 +159,8 @@ class StreamReader:
         self._output_characters = 0
         self._choices = choices
         self._finished: set[int] = set()
+        self._envelope_bytes = 0
+        """Bytes of an event around the text of its delta, from the last event that was read in full."""
         self.done = False
         """``[DONE]`` was seen."""
 
@@ -164,6 +181,9 @@ class StreamReader:
         if data == b"[DONE]":
             self.done = True
             return True
+        if self._envelope_bytes and _is_plain_delta(data):
+            self._output_characters += max(0, len(data) - self._envelope_bytes)
+            return True
         try:
             chunk = _ANSWER.decode(data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -176,7 +196,10 @@ class StreamReader:
                 if choice.finish_reason is not None:
                     self._finished.add(choice.index)
                 if choice.delta is not None:
-                    self._output_characters += _characters(choice.delta)
+                    characters = _characters(choice.delta)
+                    self._output_characters += characters
+                    if characters:
+                        self._envelope_bytes = len(data) - characters
         if chunk.usage is not None and (usage := _billable(chunk.usage)) is not None:
             self._usage = usage
             return bool(choices) or not self._strip_usage

@@ -29,6 +29,9 @@ class EventSplitter:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Complete events, each with the blank line that ends it. Raises :class:`EventTooLarge`."""
+        whole = len(data) - 2
+        if not self._rest and whole >= 0 and data.find(b"\n\n") == whole < self._limit - 1 and b"\r" not in data:
+            return [data]  # One event, as from a provider that flushes after each.
         buffer = self._rest + data if self._rest else data
         events: list[bytes] = []
         start, search = 0, self._searched

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from fairlead_contract.decision import Outcome, Usage
-from fairlead_contract.fragments import CircuitBreaker
-from fairlead_router.account.cost import cost, price_at, upper_bound
+from fairlead_router.account.cost import price_at, upper_bound
 from fairlead_router.config.table import EndpointEntry, ModelEntry
+from fairlead_router.dialect.openai_error import openai_error_body
 from fairlead_router.dialect.openai_response import BadAnswer, StreamReader, error_code, read_answer
 from fairlead_router.dialect.sse import EventSplitter
 from fairlead_router.dispatch import failures
@@ -18,7 +18,7 @@ from fairlead_router.dispatch.deadlines import Deadlines
 from fairlead_router.dispatch.failures import Blame, Failure
 from fairlead_router.dispatch.job import Bounds, Job, Running
 from fairlead_router.dispatch.providers.base import Adapter, Answer, Call, CallFailed, CallTimedOut
-from fairlead_router.errors import invalid_request, openai_error_body
+from fairlead_router.errors import invalid_request
 from fairlead_router.select.view import BreakerState
 
 _MAX_ERROR_BYTES = 1024 * 1024
@@ -47,8 +47,7 @@ class Attempts:
 
     def rules(self, job: Job, entry: ModelEntry) -> BreakerRules:
         """The breaker rules that hold for this request on this model."""
-        policy = CircuitBreaker() if job.policy is None else job.policy.breaker
-        return BreakerRules.of(entry.provider.fragment.circuit_breaker, policy)
+        return BreakerRules.of(entry.provider.fragment.circuit_breaker, job.circuit_breaker)
 
     async def reserve(self, job: Job, entry: ModelEntry, endpoint: EndpointEntry, bounds: Bounds) -> Running:
         """Set aside what an attempt may cost. Raises ``RouterError`` when there is no money for it."""
@@ -144,7 +143,7 @@ class Attempts:
     def _complete(self, running: Running, body: bytes, usage: Usage, rules: BreakerRules) -> Whole:
         now = self._clock()
         self._breakers.of(running.entry.key, running.endpoint.name).succeeded(now, rules)
-        running.finish(Outcome.SUCCEEDED, now, status=200, usage=usage, cost=cost)
+        running.finish(Outcome.SUCCEEDED, now, status=200, usage=usage)
         return Whole(body)
 
     def _note_failure(self, running: Running, failure: Failure, rules: BreakerRules) -> None:
@@ -178,18 +177,16 @@ class Attempts:
         """A stream that was committed has ended, one way or another: charge what was used."""
         running = begun.running
         now = self._clock()
-        breaker, rules = (
-            self._breakers.of(running.entry.key, running.endpoint.name),
-            self.rules(running.job, running.entry),
-        )
+        breaker = self._breakers.of(running.entry.key, running.endpoint.name)
+        rules = self.rules(running.job, running.entry)
         if outcome is Outcome.TRUNCATED:
             breaker.failed(now, rules)
         elif outcome is Outcome.SUCCEEDED:
             breaker.succeeded(now, rules)
-        running.finish(outcome, now, status=200, error=error, usage=begun.reader.usage, cost=cost)
+        running.finish(outcome, now, status=200, error=error, usage=begun.reader.usage)
 
     def give_up(self, running: Running) -> None:
         """The client hung up before an answer was committed: the provider may bill the input it read."""
         self._breakers.of(running.entry.key, running.endpoint.name).release()
         usage = Usage(input_tokens=running.job.request.estimated_input_tokens, estimated=True)
-        running.finish(Outcome.CANCELLED, self._clock(), error="client_closed_request", usage=usage, cost=cost)
+        running.finish(Outcome.CANCELLED, self._clock(), error="client_closed_request", usage=usage)

@@ -57,6 +57,7 @@ def _subject(policy: PolicyEntry | None) -> str:
 
 
 def final_error(job: Job, last: Failed | None) -> RouterError:
+    """What the client is told after the ``last`` failure; ``None``: no attempt was made."""
     if last is None:
         return nothing_to_try(job.selection, job.policy)
     if last.error is not None:

@@ -74,7 +74,9 @@ class Dispatcher:
         ``totalSeconds``; else it goes to the client.
         """
         retries = job.retries
-        bounds = Bounds.of(entry.provider.fragment.timeouts, None if job.policy is None else job.policy.timeouts)
+        bounds = Bounds.of(
+            entry.provider.fragment.timeouts, None if job.policy is None else job.policy.fragment.timeouts
+        )
         rules = self.attempts.rules(job, entry)
         tried: set[str] = set()
         result: Failed | None = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from fairlead_contract.decision import Attempt, Outcome, Usage
-from fairlead_contract.fragments import Price, Retries, Timeouts
+from fairlead_contract.fragments import CircuitBreaker, Price, Retries, Timeouts
+from fairlead_router.account.cost import cost
 from fairlead_router.account.ledger import Account
 from fairlead_router.config.table import EndpointEntry, ModelEntry, PolicyEntry
 from fairlead_router.dialect.openai_request import ChatRequest
@@ -27,12 +27,12 @@ class Bounds:
 
     @classmethod
     @lru_cache(maxsize=1024)  # every request asks for the same few
-    def of(cls, provider: Timeouts, policy: Timeouts | None) -> Bounds:
+    def of(cls, provider: Timeouts, policy: Timeouts) -> Bounds:
         """The policy's word, else the provider's, else the API's default."""
 
         def pick(name: str, default: float) -> float:
             for source in (policy, provider):
-                value: int | None = None if source is None else getattr(source, name)
+                value: int | None = getattr(source, name)
                 if value is not None:
                     return float(value)
             return default
@@ -73,6 +73,16 @@ class Job:
         """The policy's, or the API's defaults for a model called by name."""
         return Retries() if self.policy is None else self.policy.fragment.retries
 
+    @property
+    def timeouts(self) -> Timeouts:
+        """The policy's; those it leaves open are the provider's."""
+        return Timeouts() if self.policy is None else self.policy.fragment.timeouts
+
+    @property
+    def circuit_breaker(self) -> CircuitBreaker:
+        """The policy's; what it leaves open is the provider's."""
+        return CircuitBreaker() if self.policy is None else self.policy.fragment.circuit_breaker
+
 
 @dataclass(slots=True)
 class Running:
@@ -97,11 +107,10 @@ class Running:
         error: str | None = None,
         retry_after_seconds: float | None = None,
         usage: Usage | None = None,
-        cost: Callable[[Price | None, Usage], int] | None = None,
     ) -> None:
-        """Write the attempt down; with ``usage`` and ``cost``, charge it to the job."""
+        """Write the attempt down, and charge ``usage`` to the job."""
         charged = 0
-        if usage is not None and cost is not None:
+        if usage is not None:
             charged = cost(self.price, usage)
             self.job.cost_micro_usd += charged
             self.job.usage = usage

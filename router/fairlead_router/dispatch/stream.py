@@ -7,22 +7,21 @@ usage is billed, whatever part of it there was.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from fairlead_contract.decision import Outcome
+from fairlead_router.dialect.openai_error import openai_error_body
 from fairlead_router.dialect.openai_response import BadAnswer
 from fairlead_router.dispatch.answers import Begun, pass_events
 from fairlead_router.dispatch.attempt import Attempts
 from fairlead_router.dispatch.providers.base import CallFailed
-from fairlead_router.errors import RouterError, openai_error_body, upstream_cut
+from fairlead_router.errors import RouterError, upstream_cut
 
 _DONE = b"data: [DONE]\n\n"
 _DRAIN_SECONDS = 0.1
 """How long to wait for the end of a body after ``[DONE]``, so that its connection can be used again."""
-
 
 _LAST_WORD_SECONDS = 5.0
 """How long a client may take to accept the end of its stream once the stream's own time is over."""
@@ -59,31 +58,26 @@ async def _pass_on(
 ) -> StreamEnd:
     running = begun.running
     job, bounds, reader, answer = running.job, running.bounds, begun.reader, begun.answer
-    loop = asyncio.get_running_loop()
     remaining = max(0.0, bounds.total - (clock() - running.started))
-    ends = loop.time() + remaining
     attempts.committed(begun)
     cut: str | None = None
-    sending = False
     before = clock()
+    deadline = attempts.deadlines.after(remaining, idle_seconds=bounds.idle)
     try:
-        with attempts.deadlines.after(remaining) as deadline:
-            sending = True
+        with deadline:
             await write(begun.first)
-            sending = False
             while not reader.done:
-                deadline.at = min(ends, loop.time() + bounds.idle)
+                deadline.reads += 1
+                deadline.reading = True
                 chunk = await answer.read_chunk()
-                deadline.at = ends
+                deadline.reading = False
                 if not chunk:
                     break
                 passed, _ = pass_events(begun.splitter, reader, chunk)
                 if passed:
-                    sending = True
                     await write(passed)
-                    sending = False
     except TimeoutError as error:
-        if sending:
+        if not deadline.reading:
             raise ConnectionAbortedError("the client does not read its stream") from error
         cut = "the provider fell silent, or took longer than totalSeconds"
     except CallFailed:

@@ -9,12 +9,12 @@ import msgspec
 from multidict import CIMultiDict
 
 from fairlead_contract.decision import CanaryAssignment, Candidate, Draw, Facts, PolicyUsed, SnapshotUsed, StateRead
+from fairlead_router.config.table import PolicyEntry
 from fairlead_router.dialect.openai_request import parse_chat_request
 from fairlead_router.dispatch.course import nothing_to_try, opening_causes
 from fairlead_router.errors import RouterError, invalid_request
 from fairlead_router.explain.policies import PolicyConsidered, consider
 from fairlead_router.pipeline import Pipeline, match
-from fairlead_router.select.selection import select, select_direct
 
 
 class _Question(msgspec.Struct, rename="camel"):
@@ -64,18 +64,7 @@ async def explain_request(pipeline: Pipeline, headers: Mapping[str, str], body: 
     flow = pipeline.arrive()
     pipeline.identify(flow, headers)
     question, chat = _read(body)
-    stated = CIMultiDict(headers)
-    stated.update(question.headers)
-    for name, value in (
-        ("x-fairlead-workspace", question.workspace_id),
-        ("x-fairlead-agent-type", question.agent_type),
-        ("x-fairlead-user", question.user_id),
-        ("x-fairlead-session", question.session_id),
-    ):
-        if value is not None:
-            stated[name] = value
-    if "authorization" in headers:
-        stated["authorization"] = headers["authorization"]
+    stated = _stated(headers, question)
     identity = pipeline.identifier.identify(stated)
     request = parse_chat_request(chat)
     table = flow.table
@@ -83,28 +72,17 @@ async def explain_request(pipeline: Pipeline, headers: Mapping[str, str], body: 
     if question.user_tier is not None and facts.user_tier is None:
         facts = msgspec.structs.replace(facts, user_tier=question.user_tier)
     decision_id = question.decision_id or flow.id
-    explained: dict[str, Any] = {
-        "decision_id": decision_id,
-        "snapshot": table.used,
-        "facts": facts,
-        "policies": consider(table, facts),
-    }
+    explanation = Explanation(decision_id, table.used, facts, consider(table, facts))
     try:
-        policy, direct = match(table, facts)
+        matched = match(table, facts)
     except RouterError as error:
-        return Explanation(**explained, error=_error(error))
-    workspace = table.workspaces.get(facts.workspace)
-    view = await pipeline.view(policy, facts, decision_id)
-    now = pipeline.now()
-    if policy is not None:
-        selection = select(policy, facts, workspace, view, pipeline.draws, decision_id=decision_id, now=now)
-    else:
-        assert direct is not None
-        selection = select_direct(direct, facts, workspace, view, now=now)
+        return msgspec.structs.replace(explanation, error=_error(error))
+    policy = matched if isinstance(matched, PolicyEntry) else None
+    selection = await pipeline.select(table, matched, facts, decision_id)
     causes = opening_causes(selection)
     served = bool(selection.plan) or any(causes & fallback.causes for fallback in selection.fallbacks)
-    return Explanation(
-        **explained,
+    return msgspec.structs.replace(
+        explanation,
         decided_by=None if policy is None else policy.used,
         candidates=selection.candidates,
         strategy=selection.strategy,
@@ -135,6 +113,23 @@ def _read(body: bytes) -> tuple[_Question, bytes]:
         return question, body
     chat = {"model": question.model or "auto", "messages": [{"role": "user", "content": question.prompt}]}
     return question, msgspec.json.encode(chat)
+
+
+def _stated(headers: Mapping[str, str], question: _Question) -> CIMultiDict[str]:
+    """The headers the request would have; the asker's own credential stays."""
+    stated = CIMultiDict(headers)
+    stated.update(question.headers)
+    for name, value in (
+        ("x-fairlead-workspace", question.workspace_id),
+        ("x-fairlead-agent-type", question.agent_type),
+        ("x-fairlead-user", question.user_id),
+        ("x-fairlead-session", question.session_id),
+    ):
+        if value is not None:
+            stated[name] = value
+    if "authorization" in headers:
+        stated["authorization"] = headers["authorization"]
+    return stated
 
 
 def _error(error: RouterError) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def _policy_lines(explained: ExplainedDecision) -> Iterator[str]:
     record = explained.record
     used = record.policy
     if used is not None:
-        yield f"Decided by RoutingPolicy {used.namespace}/{used.name}, generation {used.generation}"
+        yield f"Decided by RoutingPolicy {used.key}, generation {used.generation}"
     elif record.plan or record.candidates:
         yield "Decided by the model's name: no policy matched, and exactly one visible model bears it"
     else:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from fairlead_router.errors import decision_not_kept
 from fairlead_router.explain.decisions import explain_decision
 from fairlead_router.explain.words import decision_in_words
 from fairlead_router.http.keys import CONTEXT, Context
-from fairlead_router.http.responses import json_response
+from fairlead_router.http.responses import error_response, json_response
 
 
 def make_admin_app(context: Context) -> web.Application:
@@ -61,10 +62,7 @@ async def decision(request: web.Request) -> web.Response:
     wanted = request.match_info["id"]
     record = context.sink.get(wanted)
     if record is None:
-        message = f"no decision {wanted} is kept here; this router keeps the last {context.settings.decision_buffer} of its own"
-        return json_response(
-            {"error": {"message": message, "type": "not_found", "param": "id", "code": "not_found"}}, 404
-        )
+        return error_response(decision_not_kept(wanted, context.settings.decision_buffer))
     explained = explain_decision(context.pipeline.receiver.table, record)
     if "text/plain" in request.headers.get("accept", ""):
         return web.Response(text=decision_in_words(explained))

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from fairlead_contract.fragments import WorkspaceFragment
 from fairlead_router.config.table import ModelEntry, Table
-from fairlead_router.errors import RouterError, model_ambiguous, model_not_found
+from fairlead_router.errors import RouterError, method_not_allowed, model_ambiguous, model_not_found, unknown_url
 from fairlead_router.explain.requests import explain_request
 from fairlead_router.http.chat import chat_completions, read_body
 from fairlead_router.http.keys import CONTEXT, Context
@@ -122,14 +122,10 @@ async def unknown_path(request: web.Request) -> web.Response:
     known = {"/v1/chat/completions": "POST", "/v1/models": "GET", "/api/routing/test": "POST"}
     method = known.get(request.path)
     if method is not None:
-        message = f"{request.path} takes {method}, not {request.method}"
-        response = error_response(RouterError(405, "invalid_request_error", "method_not_allowed", message))
+        response = error_response(method_not_allowed(request.path, method, request.method))
         response.headers["Allow"] = method
         return response
-    message = (
-        f"there is no {request.method} {request.path} here; this router serves /v1/chat/completions and /v1/models"
-    )
-    return error_response(RouterError(404, "invalid_request_error", "unknown_url", message))
+    return error_response(unknown_url(request.method, request.path))
 
 
 def _health(context: Context, status: str) -> dict[str, object]:

@@ -8,7 +8,8 @@ import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
-from fairlead_router.errors import RouterError, openai_error_body
+from fairlead_router.dialect.openai_error import openai_error_body
+from fairlead_router.errors import RouterError
 from fairlead_router.pipeline import Flow, Pipeline
 
 JSON = "application/json"

@@ -165,11 +165,6 @@ class PolicyIndex:
             if rank % _STEP == 0:
                 yield
 
-    @property
-    def header_names(self) -> Iterable[str]:
-        """The headers any policy asks about, in lower case."""
-        return self._headers.keys()
-
     def header_conditions(self, headers: Mapping[str, str]) -> tuple[str, ...]:
         """Which header conditions of any policy hold; ``headers`` must find names whatever their case."""
         if not self._headers:

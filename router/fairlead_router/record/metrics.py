@@ -66,7 +66,7 @@ class Metrics:
         self._duration.observe((model,), record.duration_microseconds / 1e6)
         self._overhead.observe((), record.overhead_microseconds / 1e6)
         if record.policy is not None:
-            self._matches.add((f"{record.policy.namespace}/{record.policy.name}",))
+            self._matches.add((record.policy.key,))
         for attempt in record.attempts:
             self._attempts.add((attempt.model, attempt.outcome.value))
             if attempt.usage is not None:

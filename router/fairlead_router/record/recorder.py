@@ -145,7 +145,7 @@ def _access_line(finished: Finished, record: DecisionRecord | None) -> AccessLin
     )
     if record is not None:
         line.workspace = record.facts.workspace
-        line.policy = None if record.policy is None else f"{record.policy.namespace}/{record.policy.name}"
+        line.policy = None if record.policy is None else record.policy.key
         line.model_id = record.chosen
         line.attempts = len(record.attempts)
         line.input_tokens = record.usage.input_tokens

@@ -59,7 +59,7 @@ def removal(target: TargetEntry, facts: Facts, hard: HardConstraints) -> Removal
         return Removal(
             by=RemovedBy.REFERENCE, message=f"the reference to {target.key} is not resolved: {target.unresolved}"
         )
-    provider = entry.provider
+    provider = entry.provider.fragment
     if provider.withheld is not None:
         message = f"provider {provider.key} is withheld: {provider.withheld}"
         return Removal(by=RemovedBy.PROVIDER, message=message)

@@ -90,16 +90,7 @@ def select(
     """Select for a request that ``policy`` decides. The plan is empty when nothing it may choose is left."""
     fragment = policy.fragment
     hard = HardConstraints.of((fragment.constraints,), workspace)
-    targets = [_Considered(target, "Target", _removal(target, facts, hard)) for target in policy.targets]
-    fallbacks = [
-        _Considered(
-            fallback.target, "Fallback", removal(fallback.target, facts, hard), stands_in="Error" in fallback.causes
-        )
-        for fallback in policy.fallbacks
-    ]
-    canary = (
-        None if policy.canary is None else _Considered(policy.canary, "Canary", removal(policy.canary, facts, hard))
-    )
+    targets, canary, fallbacks = _consider(policy, facts, hard)
     everyone = [*targets, *([] if canary is None else [canary]), *fallbacks]
     state: list[StateRead] = []
     panic = _apply_breakers(everyone, view, hard, state, now)
@@ -182,6 +173,25 @@ def select_direct(
         propensity=1.0 if plan else None,
         state=tuple(state),
         panic=panic,
+    )
+
+
+def _consider(
+    policy: PolicyEntry, facts: Facts, hard: HardConstraints
+) -> tuple[list[_Considered], _Considered | None, list[_Considered]]:
+    """Targets, canary and fallbacks, held against the hard constraints."""
+    targets = [_Considered(target, "Target", _removal(target, facts, hard)) for target in policy.targets]
+    canary = policy.canary
+    fallbacks = [
+        _Considered(
+            fallback.target, "Fallback", removal(fallback.target, facts, hard), stands_in="Error" in fallback.causes
+        )
+        for fallback in policy.fallbacks
+    ]
+    return (
+        targets,
+        None if canary is None else _Considered(canary, "Canary", removal(canary, facts, hard)),
+        fallbacks,
     )
 
 

@@ -191,7 +191,7 @@ def test_a_credential_that_is_withdrawn_refuses_the_table_although_the_provider_
 def test_a_withheld_provider_needs_no_credential_and_has_no_endpoint() -> None:
     table = a_table(a_provider("one", credential=secret("v1"), withheld="SecretNotFound"))
     entry = table.providers["team-a/one"]
-    assert (entry.endpoints, entry.withheld) == ((), "SecretNotFound")
+    assert (entry.endpoints, entry.fragment.withheld) == ((), "SecretNotFound")
 
 
 def test_headers_of_an_endpoint_win_over_the_credential_and_may_be_secret_themselves() -> None:

@@ -24,22 +24,30 @@ async def test_a_block_that_waits_too_long_ends_in_a_timeout() -> None:
     assert task.cancelling() == 0
 
 
-async def test_a_deadline_that_is_moved_out_of_the_way_lets_its_block_go_on() -> None:
-    deadlines = Deadlines()
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    with deadlines.after(0) as deadline:
-        deadline.at = loop.time() + 60
-        loop.call_later(0.1, ended.set)
-        await ended.wait()
-
-
-async def test_a_deadline_that_is_moved_closer_ends_its_block() -> None:
-    deadlines = Deadlines()
-    deadline = deadlines.after(60)
-    deadline.at = asyncio.get_running_loop().time()
+async def test_a_read_that_waits_too_long_ends_in_a_timeout() -> None:
+    deadline = Deadlines().after(60, idle_seconds=0.01)
+    deadline.reads, deadline.reading = 1, True
     with pytest.raises(TimeoutError), deadline:
         await asyncio.Event().wait()
+
+
+async def test_silence_counts_only_while_the_block_reads() -> None:
+    gate = asyncio.Event()
+    with Deadlines().after(60, idle_seconds=0.01):
+        asyncio.get_running_loop().call_later(0.2, gate.set)
+        await gate.wait()
+
+
+async def test_each_read_has_the_whole_of_the_silence_to_itself() -> None:
+    loop = asyncio.get_running_loop()
+    with Deadlines().after(60, idle_seconds=0.2) as deadline:
+        for _ in range(6):
+            gate = asyncio.Event()
+            loop.call_later(0.05, gate.set)
+            deadline.reads += 1
+            deadline.reading = True
+            await gate.wait()
+            deadline.reading = False
 
 
 async def test_of_two_nested_blocks_only_the_one_whose_time_has_passed_ends() -> None:

@@ -7,12 +7,16 @@ import json
 import pytest
 
 from fairlead_router import errors
-from fairlead_router.errors import RouterError, openai_error_body
+from fairlead_router.dialect.openai_error import openai_error_body
+from fairlead_router.errors import RouterError
 
 EVERY = [
     (errors.invalid_request("m", param="p"), 400, "invalid_request_error", "invalid_request"),
     (errors.unauthenticated("m"), 401, "authentication_error", "invalid_api_key"),
     (errors.model_not_found("x", "ws"), 404, "invalid_request_error", "model_not_found"),
+    (errors.unknown_url("GET", "/x"), 404, "invalid_request_error", "unknown_url"),
+    (errors.decision_not_kept("d-1", 5), 404, "not_found", "not_found"),
+    (errors.method_not_allowed("/x", "POST", "GET"), 405, "invalid_request_error", "method_not_allowed"),
     (errors.model_ambiguous("x", ["a/x", "b/x"]), 409, "invalid_request_error", "model_ambiguous"),
     (errors.too_large(10), 413, "invalid_request_error", "request_too_large"),
     (errors.overloaded(10), 503, "service_unavailable_error", "router_overloaded"),

@@ -25,7 +25,7 @@ def _may_serve(world: World, entry: ModelEntry) -> bool:
     layers = [policy.constraints, *([] if workspace is None else [workspace.constraints])]
     declared, offered = entry.model, set(entry.model.capabilities)
     return (
-        entry.provider.withheld is None
+        entry.provider.fragment.withheld is None
         and declared.state != "Inactive"
         and declared.type == "Chat"
         and (workspace is None or workspace.allowed_models is None or entry.ref in workspace.allowed_models)
