@@ -1,18 +1,12 @@
-"""A large installation to measure with: many teams, providers and policies, different from one another.
-
-``python -m bench.decide.world`` compiles it and prints how long that takes and how large it gets.
-"""
+"""A large installation to measure with: many teams, providers and policies, different from one another."""
 
 from __future__ import annotations
 
 import random
-import statistics
-import time
 import uuid
-from dataclasses import replace
 from typing import Any
 
-from fairlead_crds.compile import Namespace, Resources, SecretVersions, Settings, compile_resources
+from fairlead_crds.compile import Namespace, Resources, SecretVersions
 
 PLATFORM = "fairlead-system"
 _START = 1_700_000_000
@@ -55,47 +49,6 @@ def make_world(
         namespaces=tuple(_namespace(draw, name) for name in (PLATFORM, *teams)),
         secrets=tuple(_secret(draw, namespace) for namespace in (PLATFORM, *teams)),
     )
-
-
-def edit_one(world: Resources, position: int) -> Resources:
-    """The next generation of one object: a policy's priority or a provider's timeouts change."""
-    before = world.objects[position]
-    generation = before["metadata"]["generation"] + 1
-    change: dict[str, Any] = {}
-    match before["kind"]:
-        case "RoutingPolicy":
-            change = {"priority": before["spec"]["priority"] + 1}
-        case "ModelProvider":
-            change = {"timeouts": {"idleSeconds": generation}}
-        case "WorkspaceBudget":
-            change = {"compliance": ["GDPR", f"regime-{generation}"]}
-    after = {
-        **before,
-        "metadata": {**before["metadata"], "generation": generation},
-        "spec": {**before["spec"], **change},
-    }
-    return replace(world, objects=(*world.objects[:position], after, *world.objects[position + 1 :]))
-
-
-def main() -> None:
-    """Measure a cold compilation, one without a change, and edits of policies and providers."""
-    world, settings = make_world(), Settings()
-    started = time.perf_counter()
-    result = compile_resources(world, None, settings)
-    print(f"cold {time.perf_counter() - started:.3f} s, {len(result.snapshot.payload) / 1024:.0f} KiB")
-    for name, first, step in (("unchanged", 0, 0), ("policy edit", 600, 7), ("provider edit", 0, 7)):
-        wall, cpu = [], []
-        for number in range(15):
-            if step:
-                world = edit_one(world, first + number * step)
-            started, worked = time.perf_counter(), time.process_time()
-            result = compile_resources(world, result.previous, settings)
-            wall.append(time.perf_counter() - started)
-            cpu.append(time.process_time() - worked)
-        print(
-            f"{name}: median {statistics.median(wall) * 1000:.0f} ms (CPU {statistics.median(cpu) * 1000:.0f}), "
-            f"worst {max(wall) * 1000:.0f} ms"
-        )
 
 
 def _metadata(draw: random.Random, namespace: str, name: str) -> dict[str, Any]:
@@ -233,7 +186,3 @@ def _budget(draw: random.Random, team: str, shared: list[dict[str, Any]]) -> dic
     if draw.random() < 0.3:
         spec["allowedModels"] = [_reference(draw, shared) for _ in range(200)]
     return _object("WorkspaceBudget", _metadata(draw, team, f"budget-{team}"), spec)
-
-
-if __name__ == "__main__":
-    main()

@@ -73,9 +73,15 @@ class CompilerChild:
                 f"CompilerDown: it ended with status {status}; the last configuration is served"
             )
             logger.error("the compiler ended with status %d; starting it again in %.1f s", status, delay)
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, _MAX_RESTART_SECONDS)
-            await self.start()
+            while True:
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _MAX_RESTART_SECONDS)
+                try:
+                    await self.start()
+                except OSError as error:  # no memory or no process left: requests are served all the same
+                    logger.error("the compiler cannot be started, the next try is in %.1f s: %s", delay, error)
+                else:
+                    break
 
     async def stop(self) -> None:
         """Close its input, which ends it; insist if it does not."""
@@ -98,9 +104,11 @@ class CompilerChild:
             logger.log(level, "%s", problem)
         for finding in frame.findings:
             logger.warning(
-                "%s:%d: %s %s/%s %s: %s [%s]",
+                "%s:%d:%d: %s: %s %s/%s %s: %s [%s]",
                 finding.file,
                 finding.line,
+                finding.column,
+                finding.severity.lower(),
                 finding.kind,
                 finding.namespace,
                 finding.name,

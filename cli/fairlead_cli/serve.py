@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -71,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     except ApiKeysError as error:
         print(f"fairlead serve: --api-keys-file: {error}", file=sys.stderr)
     except OSError as error:
-        print(f"fairlead serve: cannot listen or open a file: {error}", file=sys.stderr)
+        hint = "; choose other ports with --port and --admin-port" if error.errno == errno.EADDRINUSE else ""
+        print(f"fairlead serve: cannot listen or open a file: {error}{hint}", file=sys.stderr)
     return 1
 
 

@@ -25,7 +25,7 @@ async def follow_snapshot_file(snapshot: Path, credentials: Path | None, receive
             seen = signature
             try:
                 sealed, values = await asyncio.to_thread(_read, snapshot, credentials)
-            except (OSError, SnapshotRejected, msgspec.MsgspecError) as error:
+            except (OSError, SnapshotRejected, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 logger.warning("%s cannot be read, the running table stays: %s", snapshot, error)
             else:
                 await receiver.offer(sealed, values, source="file")

@@ -1,8 +1,4 @@
-"""``fairlead validate``: what is wrong with resource files, in the form compilers have.
-
-Everything heavy is imported when the command runs: ``fairlead serve`` builds the same argument parser, and neither
-YAML nor pydantic may enter its process.
-"""
+"""``fairlead validate``: what is wrong with resource files, in the form compilers have."""
 
 from __future__ import annotations
 
@@ -15,11 +11,14 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from fairlead_cli.files.arguments import add_namespace_arguments, platform_namespaces
+from fairlead_cli.files.compiler import locate
 from fairlead_cli.files.frames import LocatedFinding
 from fairlead_cli.files.problems import Problem
+from fairlead_cli.files.source import FolderReader
+from fairlead_crds.compile import Settings, compile_resources
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 OK, FOUND_ERRORS, USAGE = 0, 1, 2
 
@@ -43,11 +42,10 @@ class Remark(msgspec.Struct, frozen=True, kw_only=True, order=True):
     message: str
 
 
-def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    """Add ``validate`` to the commands."""
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the sub-command."""
     parser = subparsers.add_parser(
         "validate",
-        help="check resource files",
         description="Check resource files as a whole, with all references between them.",
         epilog="exit status: 0 valid, 1 errors (with --strict also warnings), 2 wrong usage",
     )
@@ -55,8 +53,6 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> argpar
     parser.add_argument("--json", action="store_true", help="print a JSON array instead of lines")
     parser.add_argument("--strict", action="store_true", help="let warnings fail too")
     add_namespace_arguments(parser)
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -90,11 +86,6 @@ def check(
     paths: Iterable[str], *, platform_namespaces: frozenset[str], default_namespace: str
 ) -> tuple[list[Remark], int, int]:
     """All remarks about ``paths``, sorted by file and place, and the numbers of files and of objects read."""
-    from fairlead_cli.files.compiler import locate
-    from fairlead_cli.files.source import FolderReader
-    from fairlead_crds.compile import compile_resources
-    from fairlead_crds.compile.resources import Settings
-
     reading = FolderReader(tuple(paths), default_namespace).read()
     compilation = compile_resources(reading.resources, None, Settings(platform_namespaces, default_namespace))
     remarks = [_from_problem(problem) for problem in reading.problems]

@@ -62,6 +62,10 @@ GAPS: tuple[Gap, ...] = (
     _gap("ModelProvider", "spec.models[].type", "list only models of type Chat", "Completion", "Embedding"),
     _gap("ModelProvider", "spec.models[].quality"),
     _gap("ModelProvider", "spec.limits", "remove it; the provider's own 429 answers are respected"),
+    _gap(
+        "RoutingPolicy", "spec.match.requestTypes[]", "list only Chat, or nothing",
+        "Completion", "Embedding", "Response", "Message",
+    ),
     _gap("RoutingPolicy", "spec.match.categories", "remove it; match by agentTypes, workspaces or headers"),
     _gap("RoutingPolicy", "spec.match.difficulties", "remove it; match by contentLengthCharacters"),
     _gap("RoutingPolicy", "spec.match.languages", "remove it; match by workspaces or headers"),
@@ -114,12 +118,14 @@ def gap_at(kind: str, path: str) -> Gap | None:
 
 
 def missing_values(kind: str, path: str) -> frozenset[str]:
-    """The values of a field, by its path with `[]`, that are not implemented."""
-    return frozenset[str]().union(*(gap.values for gap in GAPS if gap.kind == kind and gap.path == path))
+    """The values of a field, or of its items, by its path with `[]`, that are not implemented."""
+    paths = (path, f"{path}[]")
+    return frozenset[str]().union(*(gap.values for gap in GAPS if gap.kind == kind and gap.path in paths))
 
 
 def _message(location: Location, gap: Gap, value: object) -> str:
-    what = f"{location[-1]}: {value}" if gap.values else str(location[-1])
+    field = next(step for step in reversed(location) if isinstance(step, str))
+    what = f"{field}: {value}" if gap.values else field
     return f"{what} is not implemented in this version: {gap.instead}"
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from fairlead_crds.errors import ErrorReason, FieldError, Location, path_of, sort_key
 from fairlead_crds.kinds import API_VERSION, KINDS, Kind, ParsedObject
-from fairlead_crds.translate import Finding, found, nearest, translate, without_consequences
+from fairlead_crds.translate import LocatedError, found, nearest, translate, without_consequences
 
 __all__ = ["ErrorReason", "FieldError", "ParsedObject", "parse_object"]
 
@@ -30,7 +30,7 @@ def parse_object(raw: Mapping[str, Any]) -> ParsedObject | list[FieldError]:
     try:
         return kind.model.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
-        return _ordered(without_consequences(_every_finding(kind, document, error)))
+        return _ordered(without_consequences(_every_error(kind, document, error)))
 
 
 def _kind_of(raw: object) -> Kind | list[FieldError]:
@@ -59,17 +59,17 @@ def _kind_of(raw: object) -> Kind | list[FieldError]:
     return kind
 
 
-def _every_finding(kind: Kind, document: dict[str, Any], error: ValidationError) -> list[Finding]:
-    """All findings, including those of rules that only run once unknown fields are out of the way."""
-    findings = translate(kind.model, document, error)
-    unknown = [finding.location for finding in findings if finding.removable]
+def _every_error(kind: Kind, document: dict[str, Any], error: ValidationError) -> list[LocatedError]:
+    """All errors, including those of rules that only run once unknown fields are out of the way."""
+    errors = translate(kind.model, document, error)
+    unknown = [each.location for each in errors if each.removable]
     if unknown:
         try:
             kind.model.model_validate(_without(document, unknown), by_alias=True, by_name=False)
         except ValidationError as rest:
-            known = {finding.location for finding in findings}
-            findings += [f for f in translate(kind.model, document, rest) if f.location not in known]
-    return findings
+            known = {each.location for each in errors}
+            errors += [f for f in translate(kind.model, document, rest) if f.location not in known]
+    return errors
 
 
 def _without(document: Any, locations: list[Location]) -> Any:
@@ -90,7 +90,7 @@ def _without(document: Any, locations: list[Location]) -> Any:
     return document
 
 
-def _ordered(findings: list[Finding]) -> list[FieldError]:
-    unique = {(f.location, f.reason, f.message): f for f in findings}
+def _ordered(errors: list[LocatedError]) -> list[FieldError]:
+    unique = {(f.location, f.reason, f.message): f for f in errors}
     ordered = sorted(unique.values(), key=lambda f: (sort_key(f.location), f.message))
     return [FieldError(path_of(f.location), f.reason, f.message) for f in ordered]

@@ -38,7 +38,7 @@ _WANTED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LocatedError:
     """A FieldError with its location still in parts; `removable` marks keys that can be left out to judge the rest."""
 
     location: Location
@@ -47,16 +47,16 @@ class Finding:
     removable: bool = False
 
 
-def translate(model: type[BaseModel], document: Mapping[str, Any], error: ValidationError) -> list[Finding]:
+def translate(model: type[BaseModel], document: Mapping[str, Any], error: ValidationError) -> list[LocatedError]:
     """Every error of one validation, in plain words."""
     lines = error.errors(include_url=False, include_input=False)
-    return [_finding(model, document, line) for line in lines if not _only_shortened(document, line)]
+    return [_located_error(model, document, line) for line in lines if not _only_shortened(document, line)]
 
 
-def without_consequences(findings: list[Finding]) -> list[Finding]:
+def without_consequences(errors: list[LocatedError]) -> list[LocatedError]:
     """Where `on` was read as true, only that is said, not also that `on` is missing."""
-    unquoted = {f.location[:-1] for f in findings if f.message == QUOTE_ON}
-    return [f for f in findings if not (f.location[-1:] == ("on",) and f.location[:-1] in unquoted)]
+    unquoted = {f.location[:-1] for f in errors if f.message == QUOTE_ON}
+    return [f for f in errors if not (f.location[-1:] == ("on",) and f.location[:-1] in unquoted)]
 
 
 def _only_shortened(document: Any, line: ErrorDetails) -> bool:
@@ -65,7 +65,7 @@ def _only_shortened(document: Any, line: ErrorDetails) -> bool:
     return line["type"] == "too_short" and isinstance(value, list | tuple) and len(value) >= line["ctx"]["min_length"]
 
 
-def _finding(model: type[BaseModel], document: Any, line: ErrorDetails) -> Finding:
+def _located_error(model: type[BaseModel], document: Any, line: ErrorDetails) -> LocatedError:
     kind: str = line["type"]
     context: dict[str, Any] = line.get("ctx", {})
     location: Location = tuple(part for part in line["loc"] if part != "[key]")
@@ -74,17 +74,17 @@ def _finding(model: type[BaseModel], document: Any, line: ErrorDetails) -> Findi
     where = _annotation_at(model, location)
     match kind:
         case "missing":
-            return Finding(location, ErrorReason.REQUIRED, f"is missing; expected {_expected(where)}")
+            return LocatedError(location, ErrorReason.REQUIRED, f"is missing; expected {_expected(where)}")
         case "extra_forbidden" | "invalid_key":
             return _unknown_field(model, location)
         case "rule":
-            return Finding(location, ErrorReason.RULE, context["text"])
+            return LocatedError(location, ErrorReason.RULE, context["text"])
         case "duplicate":
-            return Finding(location, ErrorReason.DUPLICATE, context["text"])
+            return LocatedError(location, ErrorReason.DUPLICATE, context["text"])
         case _:
             value = _value_at(document, location)
             reason, message = _about_value(kind, context, where, value)
-            return Finding(location, reason, message)
+            return LocatedError(location, reason, message)
 
 
 def _written_key(parent: object, key: str | int) -> str:
@@ -93,14 +93,14 @@ def _written_key(parent: object, key: str | int) -> str:
     return next((str(written) for written in keys if not isinstance(written, str) and written == key), str(key))
 
 
-def _unknown_field(model: type[BaseModel], location: Location) -> Finding:
+def _unknown_field(model: type[BaseModel], location: Location) -> LocatedError:
     key = str(location[-1])
     names = _field_names(_annotation_at(model, location[:-1]))
     if key in ("True", "true") and "on" in names:
-        return Finding(location, ErrorReason.UNKNOWN_FIELD, QUOTE_ON, removable=True)
+        return LocatedError(location, ErrorReason.UNKNOWN_FIELD, QUOTE_ON, removable=True)
     allowed = f"; allowed here: {', '.join(names)}" if 0 < len(names) <= LISTED_NAMES else ""
     message = f"is not a field of this object{nearest(key, names)}{allowed}"
-    return Finding(location, ErrorReason.UNKNOWN_FIELD, message, removable=True)
+    return LocatedError(location, ErrorReason.UNKNOWN_FIELD, message, removable=True)
 
 
 def _about_value(kind: str, context: dict[str, Any], where: Any, value: object) -> tuple[ErrorReason, str]:

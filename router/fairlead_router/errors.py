@@ -77,6 +77,12 @@ def too_large(limit_bytes: int) -> RouterError:
     return RouterError(413, "invalid_request_error", "request_too_large", message)
 
 
+def body_too_slow(seconds: float) -> RouterError:
+    """408: the body did not arrive in time."""
+    message = f"the request body did not arrive within {seconds:g} s, the time this router waits for it"
+    return RouterError(408, "invalid_request_error", "request_timeout", message)
+
+
 def overloaded(limit: int) -> RouterError:
     """503: the router's own concurrency limit."""
     message = f"this router already serves {limit} requests, its limit; try again shortly"

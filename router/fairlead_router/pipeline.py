@@ -16,7 +16,7 @@ from fairlead_router.dispatch.answers import Begun, Whole
 from fairlead_router.dispatch.breaker import BreakerRegistry
 from fairlead_router.dispatch.dispatcher import Dispatcher
 from fairlead_router.dispatch.job import Job
-from fairlead_router.dispatch.stream import StreamEnd, relay
+from fairlead_router.dispatch.stream import StreamEnd, let_go, relay
 from fairlead_router.errors import model_ambiguous, model_not_found, no_policy, not_ready
 from fairlead_router.identify.identity import Identifier, Identity
 from fairlead_router.record.recorder import Finished, Recorder
@@ -45,6 +45,8 @@ class Flow:
     selection: Selection | None = None
     job: Job | None = None
     committed: float | None = None
+    end: StreamEnd | None = None
+    """How the stream ended, once all of it is sent."""
 
 
 class Pipeline:
@@ -106,12 +108,23 @@ class Pipeline:
             await self._remember(flow)
         return answer
 
-    async def relay(self, flow: Flow, begun: Begun, write: Callable[[bytes], Awaitable[None]]) -> StreamEnd:
-        """Pass a stream on. From its first write on the answer is committed."""
+    async def relay(
+        self,
+        flow: Flow,
+        begun: Begun,
+        write: Callable[[bytes], Awaitable[None]],
+        write_end: Callable[[], Awaitable[None]],
+    ) -> StreamEnd:
+        """Pass a stream on. From its first write on the answer is committed; ``flow.end`` says how it ended."""
         flow.committed = self._clock() - flow.started
-        end = await relay(begun, write, self._dispatcher.attempts, self._clock)
-        if end.outcome is Outcome.SUCCEEDED:
-            await self._remember(flow)
+        attempts = self._dispatcher.attempts
+        flow.end = end = await relay(begun, write, attempts, self._clock)
+        try:
+            if end.outcome is Outcome.SUCCEEDED:
+                await self._remember(flow)
+            await let_go(begun, write_end, attempts)
+        finally:
+            begun.answer.close()
         return end
 
     async def discard(self, begun: Begun) -> None:
@@ -184,7 +197,9 @@ class Pipeline:
             header_conditions=table.index.header_conditions(headers),
         )
 
-    async def select(self, table: Table, matched: PolicyEntry | ModelEntry, facts: Facts, decision_id: str) -> Selection:
+    async def select(
+        self, table: Table, matched: PolicyEntry | ModelEntry, facts: Facts, decision_id: str
+    ) -> Selection:
         """Gather what selecting may read of shared state, and select."""
         workspace = table.workspaces.get(facts.workspace)
         if isinstance(matched, ModelEntry):

@@ -179,6 +179,7 @@ async def _listen(stack: AsyncExitStack, app: web.Application, host: str, port: 
         app,
         handler_cancellation=True,
         access_log=None,
+        logger=_http_logger(),
         shutdown_timeout=shutdown_seconds,
         keepalive_timeout=_KEEPALIVE_SECONDS,
     )
@@ -187,6 +188,25 @@ async def _listen(stack: AsyncExitStack, app: web.Application, host: str, port: 
     site = web.TCPSite(runner, host, port, backlog=1024)
     await site.start()
     return int(runner.addresses[0][1])
+
+
+def _http_logger() -> logging.Logger:
+    result = logging.getLogger("fairlead.http.server")
+    if not any(isinstance(each, NoQuotes) for each in result.filters):
+        result.addFilter(NoQuotes())
+    return result
+
+
+class NoQuotes(logging.Filter):
+    """aiohttp's errors quote what could not be parsed, be it a credential or a prompt: only their kind is logged."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See ``logging.Filter``."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and type(error).__module__.startswith("aiohttp."):
+            record.msg, record.args = "a client sent what is no HTTP request: %s", (type(error).__name__,)
+            record.exc_info = None
+        return True
 
 
 def _write_standard_output(data: bytes) -> None:

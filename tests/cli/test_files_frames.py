@@ -17,7 +17,6 @@ FRAME = Frame(
     Credentials((Credential("default", "keys", "api-key", "v1", "s3cret"),)),
     [LocatedFinding("a.yaml", 3, 1, "RoutingPolicy", "default", "chat", "spec", "Error", "Invalid", "no")],
     [Problem("b.yaml", 1, 1, ProblemSeverity.ERROR, ProblemReason.SYNTAX, "no")],
-    1234,
     2,
 )
 
@@ -51,7 +50,7 @@ async def test_another_shape_is_refused() -> None:
         _ = [frame async for frame in read_frames(pipe(b"\x00\x00\x00\x01\x05"))]
 
 
-@pytest.mark.parametrize("module", ["fairlead_cli.files.frames", "fairlead_cli.validate"])
+@pytest.mark.parametrize("module", ["fairlead_cli.files.frames", "fairlead_cli.main", "fairlead_cli.serve"])
 def test_what_the_parent_imports_brings_neither_yaml_nor_pydantic(module: str) -> None:
     program = (
         f"import sys, {module}; print([name for name in ('yaml', 'pydantic', 'fairlead_crds') if name in sys.modules])"

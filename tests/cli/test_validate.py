@@ -23,9 +23,7 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def run(*arguments: str) -> int:
     parser = argparse.ArgumentParser()
     validate.add_parser(parser.add_subparsers())
-    parsed = parser.parse_args(["validate", *arguments])
-    status: int = parsed.run(parsed)
-    return status
+    return validate.run(parser.parse_args(["validate", *arguments]))
 
 
 def test_remarks_are_lines_that_editors_understand(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.decide.world import edit_one, make_world
+from bench.decide.compiling import Editor
+from bench.decide.world import make_world
 from fairlead_contract.snapshot import MAX_COMPRESSED_BYTES, unseal
 from fairlead_crds.compile import Resources, Settings, Severity, compile_resources
 
@@ -26,7 +27,7 @@ def test_the_same_seed_makes_the_same_world() -> None:
 def test_an_edit_lowers_and_encodes_only_what_it_touched() -> None:
     world = make_world(200, 50)
     first = compile_resources(world, None, SETTINGS)
-    second = compile_resources(edit_one(world, 100), first.previous, SETTINGS)
+    second = compile_resources(Editor(world, seed=1).edit(), first.previous, SETTINGS)
     renewed = [key for key, linked in second.previous.linked.items() if linked is not first.previous.linked.get(key)]
     assert len(renewed) == 1
     lowered = [item for key, item in second.previous.lowered.items() if item is not first.previous.lowered.get(key)]

@@ -61,11 +61,6 @@ def nodes(schema: Object, path: str = "") -> Iterator[tuple[str, Object]]:
             yield from nodes(schema[key], f"{path}[]")
 
 
-NODES = [
-    pytest.param(kind, path, node, id=f"{kind}{path}") for kind in KINDS for path, node in nodes(published_schema(kind))
-]
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_field_has_a_description(kind: str) -> None:
     fields = [(path, node) for path, node in nodes(published_schema(kind)) if not path.endswith("[]")]

@@ -166,6 +166,7 @@ def test_a_port_in_use_is_named(running: Serving) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert str(running.port) in done.stderr
+    assert "--port" in done.stderr
     assert "Traceback" not in done.stderr
 
 

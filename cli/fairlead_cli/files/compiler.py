@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fairlead_cli.files.frames import Frame, LocatedFinding
@@ -11,13 +11,12 @@ from fairlead_cli.files.problems import Problem, ProblemReason, ProblemSeverity
 from fairlead_cli.files.source import FolderReader, Reading
 from fairlead_contract.snapshot import Credentials
 from fairlead_crds.compile import Previous, compile_resources
-from fairlead_crds.compile.declared import ObjectKey
 from fairlead_crds.compile.findings import Finding
 from fairlead_crds.compile.resources import Settings
 
 logger = logging.getLogger("fairlead.files")
 
-_NOTHING_YET = Frame(b"", Credentials(), [], [], 0, 0)
+_NOTHING_YET = Frame(b"", Credentials(), [], [], 0)
 
 
 @dataclass(slots=True)
@@ -26,7 +25,6 @@ class FolderCompiler:
 
     reader: FolderReader
     settings: Settings
-    clock: Callable[[], float]
     previous: Previous | None = None
     """What a compiler before this one published: its history goes on, and what it accepted last stays in force."""
     _resuming: bool = field(init=False)
@@ -38,21 +36,20 @@ class FolderCompiler:
 
     def step(self) -> Frame | None:
         """The frame to send, or ``None`` when nothing that anybody could notice has changed."""
-        started = self.clock()
         try:
-            frame = self._compile(started)
+            frame = self._compile()
         except Exception as error:  # the process must outlive any one folder
             logger.exception("compiling %s failed", ", ".join(self.reader.roots))
-            frame = self._failed(error, started)
+            frame = self._failed(error)
         if self._sent and _noticeable(frame) == _noticeable(self._last):
             return None
         self._last, self._sent = frame, True
         return frame
 
-    def _compile(self, started: float) -> Frame:
+    def _compile(self) -> Frame:
         reading = self.reader.read()
         if self._resuming and self._unreadable_may_hold_what_is_missing(reading):
-            return Frame(b"", Credentials(), [], list(reading.problems), self._microseconds_since(started), 0)
+            return Frame(b"", Credentials(), [], list(reading.problems), 0)
         self._resuming = False
         compilation = compile_resources(reading.resources, self.previous, self.settings)
         sealed = compilation.snapshot.to_bytes()
@@ -63,7 +60,6 @@ class FolderCompiler:
             reading.credentials,
             findings,
             list(reading.problems),
-            self._microseconds_since(started),
             len(reading.resources.objects),
         )
 
@@ -75,9 +71,9 @@ class FolderCompiler:
         if self.previous is None or not any(problem.severity is ProblemSeverity.ERROR for problem in reading.problems):
             return False
         in_force = {key for key in self.previous.entries if key.namespace}
-        return not in_force <= {ObjectKey(key.kind, key.namespace, key.name) for key in reading.declared}
+        return not in_force <= reading.declared.keys()
 
-    def _failed(self, error: Exception, started: float) -> Frame:
+    def _failed(self, error: Exception) -> Frame:
         problem = Problem(
             self.reader.roots[0],
             0,
@@ -94,12 +90,8 @@ class FolderCompiler:
             last.credentials,
             last.findings,
             [problem, *others],
-            self._microseconds_since(started),
             last.objects,
         )
-
-    def _microseconds_since(self, started: float) -> int:
-        return round((self.clock() - started) * 1_000_000)
 
 
 def locate(findings: Iterable[Finding], reading: Reading) -> list[LocatedFinding]:

@@ -1,7 +1,7 @@
 """What the compiler process tells its parent, and how it crosses the pipe.
 
-A frame is four bytes of length, big-endian, then msgpack. The parent imports this module and nothing else of this
-folder, so it must stay free of YAML, pydantic and the compiler.
+A frame is four bytes of length, big-endian, then msgpack. Of this folder the parent imports only this module,
+``problems`` and ``arguments``, so they must stay free of YAML, pydantic and the compiler.
 """
 
 from __future__ import annotations
@@ -52,8 +52,6 @@ class Frame(msgspec.Struct, frozen=True):
     """Those that this very snapshot refers to."""
     findings: list[LocatedFinding]
     problems: list[Problem]
-    compile_microseconds: int
-    """Reading and compiling together."""
     objects: int
     """Objects of our kinds that were declared."""
 

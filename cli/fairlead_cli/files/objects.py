@@ -9,7 +9,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -17,25 +17,16 @@ from fairlead_cli.files.positions import Position
 from fairlead_cli.files.problems import Problem, ProblemReason, ProblemSeverity
 from fairlead_cli.files.yaml_documents import Document
 from fairlead_contract.snapshot import Credential
+from fairlead_crds.compile.declared import ObjectKey
 from fairlead_crds.compile.resources import Namespace, SecretVersions
 from fairlead_crds.compile.secrets import CREDENTIALS_LABEL, CREDENTIALS_LABEL_VALUE
 from fairlead_crds.kinds import API_VERSION, GROUP, KINDS
+from fairlead_crds.kinds.scalars import epoch_seconds
 
 _CORE_KINDS = frozenset({("v1", "Namespace"), ("v1", "Secret")})
 _UID_SPACE = uuid.UUID("3d0d4f0e-1f0c-5c39-9a0a-5f5a2a0c7a51")
 _KEPT_BY_SERVERS = frozenset({"generation", "managedFields", "resourceVersion", "selfLink"})
 _CANONICAL = msgspec.json.Encoder(order="sorted")
-
-
-class ObjectKey(NamedTuple):
-    """What can exist only once. ``namespace`` is empty for a Namespace."""
-
-    kind: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +51,7 @@ class DeclaredObject:
     """An object and the place where it was declared."""
 
     key: ObjectKey
+    """Its ``namespace`` is empty for a Namespace."""
     file: str
     position: Position
     content: Resource | Secret | Namespace
@@ -231,7 +223,7 @@ class _Reader:
                 f'creationTimestamp "{text}" is no instant such as 2026-01-31T12:00:00Z; the object counts as oldest',
             )
             return 0
-        return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp())
+        return epoch_seconds(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
 
     # ------------------------------------------------------------------------------------------ problems
 

@@ -45,3 +45,6 @@ class Problem(msgspec.Struct, frozen=True, order=True):
     severity: ProblemSeverity
     reason: ProblemReason
     message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.severity.lower()}: {self.message} [{self.reason}]"

@@ -43,7 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     compiler = FolderCompiler(
         FolderReader(roots, options.default_namespace),
         Settings(platform_namespaces(options), options.default_namespace),
-        time.perf_counter,
         _published_before(sys.stdin.buffer) if options.resume else None,
     )
 

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fairlead_cli.files.objects import DeclaredObject, ObjectKey, Resource, Secret, namespace_named, read_object
+from fairlead_cli.files.objects import DeclaredObject, Resource, Secret, namespace_named, read_object
 from fairlead_cli.files.positions import Position
 from fairlead_cli.files.problems import Problem, ProblemReason, ProblemSeverity
 from fairlead_cli.files.scan import Scan, scan
 from fairlead_cli.files.yaml_documents import load_documents
 from fairlead_cli.files.yaml_text import MAX_FILE_BYTES
 from fairlead_contract.snapshot import Credential, Credentials
+from fairlead_crds.compile.declared import ObjectKey
 from fairlead_crds.compile.resources import Namespace, Resources, SecretVersions
 
 _NOWHERE = Position(0, 0)
@@ -175,8 +176,10 @@ class FolderReader:
 
 
 def _duplicate(first: DeclaredObject, other: DeclaredObject) -> Problem:
+    kind, namespace, name = other.key
+    subject = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
     message = (
-        f"{other.key} is declared already in {first.file}:{first.position.line}; that one counts, this one does not: "
+        f"{subject} is declared already in {first.file}:{first.position.line}; that one counts, this one does not: "
         "remove or rename one of them"
     )
     place = other.position

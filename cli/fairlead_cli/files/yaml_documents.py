@@ -41,8 +41,6 @@ class LoadedFile:
     problems: tuple[Problem, ...] = ()
     broken: bool = False
     """The text ends in the middle, or cannot be read at all: what it was meant to hold is unknown."""
-    refused: int = 0
-    """Documents left out because of an error of their own."""
 
 
 def load_documents(data: bytes, file: str) -> LoadedFile:
@@ -78,7 +76,7 @@ class _Loader:
 
     def load(self) -> LoadedFile:
         documents: list[Document] = []
-        broken, refused = False, 0
+        broken = False
         try:
             self._events = yaml.CSafeLoader(self._text)
             while not self._events.check_event(yaml.StreamEndEvent):
@@ -90,15 +88,13 @@ class _Loader:
                 found = list(self._objects(value, position))
                 if self._errors == errors:
                     documents += found
-                else:
-                    refused += 1
         except UnreadableText as error:
             broken = True
             self._problems.append(error.as_problem(self._file))
         except yaml.YAMLError as error:
             broken = True
             self._problems.append(syntax_problem(error, self._text, self._file))
-        return LoadedFile(tuple(documents), tuple(self._problems), broken, refused)
+        return LoadedFile(tuple(documents), tuple(self._problems), broken)
 
     def _next(self) -> Any:
         return self._events.get_event()

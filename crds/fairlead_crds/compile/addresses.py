@@ -5,13 +5,12 @@ Routers check the resolved address again when they connect; this check says so e
 
 from __future__ import annotations
 
-import ipaddress
 import unicodedata
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import unquote, urlsplit
 
-Address = IPv4Address | IPv6Address
+from fairlead_contract.addresses import Address, embedded_addresses, refused_kind
 
 _METADATA_NAMES = frozenset(
     {
@@ -24,23 +23,6 @@ _METADATA_NAMES = frozenset(
         "metadata.tencentyun.com",
     }
 )
-_METADATA_ADDRESSES: frozenset[Address] = frozenset(
-    ipaddress.ip_address(text)
-    for text in (
-        "169.254.169.254",  # AWS, Azure, Google Cloud, OpenStack …
-        "169.254.170.2",  # AWS ECS
-        "100.100.100.200",  # Alibaba Cloud
-        "168.63.129.16",  # Azure's wire server
-        "192.0.0.192",  # Oracle Cloud
-        "fd00:ec2::254",  # AWS
-        "fd00:ec2::23",  # AWS EKS Pod Identity
-        "fd20:ce::254",  # Google Cloud
-    )
-)
-_THIS_NETWORK = IPv4Network("0.0.0.0/8")
-_BROADCAST = IPv4Address("255.255.255.255")
-_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-_V4_COMPATIBLE = IPv6Network("::/96")
 
 
 @lru_cache(maxsize=8192)
@@ -98,22 +80,6 @@ def _number(part: str) -> int | None:
         return None
 
 
-def embedded_addresses(address: Address) -> tuple[Address, ...]:
-    """The address and every IPv4 address that an IPv6 one is translated or tunnelled to."""
-    if isinstance(address, IPv4Address):
-        return (address,)
-    found: list[Address] = [address]
-    if address.ipv4_mapped is not None:
-        found.append(address.ipv4_mapped)
-    if address.sixtofour is not None:
-        found.append(address.sixtofour)
-    if address.teredo is not None:
-        found.extend(address.teredo)
-    if any(address in network for network in (*_NAT64, _V4_COMPATIBLE)) and int(address) > 1:
-        found.append(IPv4Address(int(address) & 0xFFFFFFFF))
-    return tuple(found)
-
-
 def refusal(url: str) -> str | None:
     """Why the host of ``url`` must not be called; ``None`` if nothing speaks against it before it is resolved."""
     host = host_of(url)
@@ -123,22 +89,10 @@ def refusal(url: str) -> str | None:
     if address is None:
         return None
     for each in embedded_addresses(address):
-        kind = _refused_kind(each)
+        kind = refused_kind(each)
         if kind is not None:
             seen = host if str(each) == host else f"{host}, that is {each},"
             return f"{seen} is {kind}"
-    return None
-
-
-def _refused_kind(address: Address) -> str | None:
-    if address in _METADATA_ADDRESSES:
-        return "the address of a cloud metadata service"
-    if address.is_link_local:
-        return "a link-local address"
-    if address.is_multicast or address == _BROADCAST:
-        return "a multicast or broadcast address"
-    if address.is_unspecified or (isinstance(address, IPv4Address) and address in _THIS_NETWORK):
-        return "an unspecified address"
     return None
 
 

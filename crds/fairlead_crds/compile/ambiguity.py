@@ -63,7 +63,7 @@ def _finding(
     named = []
     for other, _ in offering:
         if other is not provider and masks[other.key] & shared:
-            named.append(f"{other.namespace}/{other.name}")
+            named.append(other.key)
             if len(named) > _NAMED_AT_MOST:
                 break
     listed = ", ".join(named[:_NAMED_AT_MOST]) + (" and others" if len(named) > _NAMED_AT_MOST else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from fairlead_contract.fragments import PolicyFragment, ProviderFragment, WorkspaceFragment
 from fairlead_contract.snapshot import Entry, Sealed
@@ -153,12 +154,9 @@ def _link_all(
     for item in judged:
         key = item.declared.key
         if isinstance(item.intent, PolicyFragment):
-            intent = item.intent
             platform = key.namespace in settings.platform_namespaces
             policy, findings = link_one(
-                key,
-                intent,
-                lambda: link_policy(intent, platform, catalog, tenancy, known(key)),  # noqa: B023 - called at once
+                key, item.intent, partial(link_policy, item.intent, platform, catalog, tenancy, known(key))
             )
             linked[key] = policy
             policies.append(policy.fragment)
@@ -190,7 +188,7 @@ def _cross_check(
     report.add(memo.once("coverage", scopes, lambda: coverage.findings(policies)))
     check_one = memo.each("candidates", (catalog, budgets))
     for policy in policies:
-        report.add(check_one(policy.key, policy, lambda: candidates.findings(policy, budgets, catalog)))  # noqa: B023 - called at once
+        report.add(check_one(policy.key, policy, partial(candidates.findings, policy, budgets, catalog)))
     tests = [item.lowered.experiment for item in judged if item.lowered.experiment is not None]
     by_name = {(policy.namespace, policy.name): policy for policy in policies}
     report.link(experiments.findings(tests, by_name, _names(judged, "RoutingPolicy"), budgets, catalog))

@@ -44,7 +44,7 @@ def findings(policies: Iterable[PolicyFragment]) -> list[Finding]:
             "spec.match",
             Severity.WARNING,
             Reason.SHADOWED,
-            f"no request ever reaches this policy: RoutingPolicy {above.namespace}/{above.name} is consulted first and "
+            f"no request ever reaches this policy: RoutingPolicy {above.key} is consulted first and "
             "matches all that this one would; narrow its match, or raise this policy's priority",
         )
         for policy, above in shadowed(policies)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -16,8 +16,8 @@ import msgspec
 
 from fairlead_crds.compile.findings import Finding, Reason, Severity
 from fairlead_crds.compile.memo import Memo
+from fairlead_crds.kinds.scalars import epoch_seconds
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CANONICAL = msgspec.json.Encoder(order="sorted", enc_hook=str)
 
 
@@ -119,5 +119,4 @@ def _parsed_seconds(text: str) -> int:
 
 
 def _since_epoch(instant: datetime) -> int:
-    aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
-    return (aware - _EPOCH) // timedelta(seconds=1)
+    return epoch_seconds(instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC))

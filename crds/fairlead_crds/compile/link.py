@@ -33,22 +33,24 @@ from fairlead_crds.compile.selectors import from_canonical
 from fairlead_crds.compile.tenancy import WORKSPACES_ANNOTATION, Tenancy
 
 AnyIntent = Intent | TenancyFragment
-I = TypeVar("I", bound=AnyIntent)  # noqa: E741
-I_co = TypeVar("I_co", bound=AnyIntent, covariant=True)
+FragmentT = TypeVar("FragmentT", bound=AnyIntent)
+FragmentT_co = TypeVar("FragmentT_co", bound=AnyIntent, covariant=True)
 _replace = msgspec.structs.replace
 
 
 @dataclass(frozen=True, slots=True)
-class Linked(Generic[I_co]):
+class Linked(Generic[FragmentT_co]):
     """A fragment with its index entry and what it was made of."""
 
-    intent: I_co
+    intent: FragmentT_co
     resolution: object
-    fragment: I_co
+    fragment: FragmentT_co
     entry: Entry
 
 
-def remembered(known: Linked[AnyIntent] | None, intent: I, resolution: object, build: Callable[[], I]) -> Linked[I]:
+def remembered(
+    known: Linked[AnyIntent] | None, intent: FragmentT, resolution: object, build: Callable[[], FragmentT]
+) -> Linked[FragmentT]:
     """The result of last time if it was made of the same, else a new one."""
     if known is not None and known.resolution == resolution and (known.intent is intent or known.intent == intent):
         return known  # type: ignore[return-value]

@@ -41,10 +41,10 @@ class Report:
         """Findings that leave the object's references alone."""
         self._own.extend(findings)
 
-    def link(self, findings: Iterable[Finding], kept_back: int | None = None) -> None:
-        """Findings about references. ``kept_back``: the older generation that they are about."""
+    def link(self, findings: Iterable[Finding], generation: int | None = None) -> None:
+        """Findings about references. ``generation``: the older one that they are about, if it is kept back."""
         for finding in findings:
-            item = finding if kept_back is None else _about_generation(finding, kept_back)
+            item = finding if generation is None else _about_generation(finding, generation)
             self._own.append(item)
             if item.severity is Severity.ERROR and item.reason not in _LEAVE_REFS_ALONE:
                 self._unresolved[ObjectKey(item.kind, item.namespace, item.name)].append(item)

@@ -8,8 +8,6 @@ from typing import Any
 
 from fairlead_contract.snapshot import MAX_COMPRESSED_BYTES
 
-NO_STRINGS: Mapping[str, str] = {}
-
 
 @dataclass(frozen=True, slots=True)
 class Namespace:

@@ -36,10 +36,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Tenancy:
-    """The outcome: which claims stand, who owns what, and what to tell the losers."""
+    """The outcome: who owns what, which claims do not stand, and what to tell those who made them."""
 
     fragment: TenancyFragment
-    winners: frozenset[ObjectKey]
     losers: Mapping[ObjectKey, Finding] = field(default_factory=dict)
     """Claims that are not in force, each with the one error that says why."""
     _known: dict[str, str | None] = field(default_factory=dict)
@@ -104,7 +103,7 @@ def settle(claims: Iterable[Claim], namespaces: Mapping[str, Namespace], setting
         ),
         default_namespace=settings.default_namespace,
     )
-    return Tenancy(fragment, frozenset(claim.key for claim in won.values()), losers)
+    return Tenancy(fragment, losers)
 
 
 def _rightful(claim: Claim, listings: Mapping[str, _Listing], settings: Settings) -> bool:

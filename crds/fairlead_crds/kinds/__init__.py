@@ -1,7 +1,8 @@
 """The four kinds as frozen pydantic models, with their rules beside them.
 
-Each module holds one kind, its spec and its status; `common`, `match`, `canary` and `bundle` hold what several use.
-Nothing here knows how an object was read, compiled or published.
+`model_provider`, `routing_policy`, `ab_test` and `workspace_budget` each hold one kind with its spec and status; the other
+modules hold blocks of them, and `common`, `scalars` and `rules` what all are made of. Nothing here knows how an object
+was read, compiled or published.
 """
 
 from __future__ import annotations

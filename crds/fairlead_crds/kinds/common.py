@@ -165,8 +165,8 @@ class Timeouts(Model):
         20,
         ge=1,
         le=3600,
-        description="Seconds from the request sent to the first byte of the answer; until then another model may "
-        "still be tried.",
+        description="Seconds from the request sent to the first event of a streamed answer; until then another model "
+        "may still be tried. An answer that is not streamed is bounded by totalSeconds alone.",
     )
     idle_seconds: int = Field(
         30, ge=1, le=3600, description="Seconds a stream may stay silent between two chunks before it counts as cut."

@@ -79,7 +79,7 @@ class Match(Model):
         (), description="Workspaces, of those rightfully claimed in the policy's namespace. Absent: all of them."
     )
     agent_types: Annotated[tuple[Token, ...], ListSet(min=1, max=64)] = Field(
-        (), description="Agent types of the caller's credential. Absent: any."
+        (), description="Agent types of the caller. Absent: any."
     )
     request_types: Annotated[tuple[RequestType, ...], ListSet(min=1, max=8)] = Field(
         (), description="API the request came in by. Absent: any."

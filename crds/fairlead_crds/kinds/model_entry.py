@@ -91,7 +91,9 @@ class ModelEntry(Model):
         description="Most tokens one answer may have; also the upper bound for reserving budget.",
     )
     prices: Annotated[tuple[Price, ...], ListMap(max=64, keys=("effectiveTime",))] = Field(
-        (), description="The newest whose effectiveTime has passed counts; history is never re-priced. Empty: free."
+        (),
+        description="The newest whose effectiveTime has passed counts; history is never re-priced. Empty: the cost is "
+        "unknown and counts as zero.",
     )
     defaults: ModelDefaults | None = Field(None, description="Parameters set when a request leaves them out.")
     quality: Annotated[tuple[Quality, ...], ListMap(max=64, keys=("category",))] = Field(

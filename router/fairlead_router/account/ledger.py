@@ -9,7 +9,7 @@ from fairlead_router.errors import budget_exceeded
 from fairlead_router.state.store import Limit, Refused, StateStore
 
 _HOLD_SECONDS = 900.0
-"""How long a reservation outlives its last top-up: longer than any request may take."""
+"""How long a reservation outlives the attempt it was made for."""
 
 
 class Account:
@@ -26,15 +26,17 @@ class Account:
         self._clock = clock
         self.reserved = 0
 
-    async def reserve(self, micro_usd: int) -> None:
-        """Set aside what an attempt may cost, on top of what earlier attempts may still be billed for.
+    async def reserve(self, micro_usd: int, *, seconds: float = 0.0) -> None:
+        """Set aside what an attempt of at most ``seconds`` may cost, on top of what earlier ones may still be billed for.
 
         Raises ``RouterError`` 429 ``budget_exceeded`` when a limit has no room for it; nothing is set aside then.
         """
         if not self._limits:
             return
         now = self._clock()
-        answer = await self._store.reserve(self._id, self._limits, micro_usd, now=now, expires_at=now + _HOLD_SECONDS)
+        # After the attempt there may be a pause, of at most its own time, before the next one tops this up.
+        expires_at = now + 2 * seconds + _HOLD_SECONDS
+        answer = await self._store.reserve(self._id, self._limits, micro_usd, now=now, expires_at=expires_at)
         if isinstance(answer, Refused):
             left = max(0, (answer.limit.limit_micro_usd or 0) - answer.balance.spent - answer.balance.reserved)
             message = (

@@ -6,7 +6,7 @@ between; nothing sees the new table before it is complete.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -67,8 +67,33 @@ def build(
     Raises :class:`SnapshotRejected` if a fragment is unreadable, or if a credential has not arrived in the version that
     the snapshot names: a route and its credential become active together.
     """
-    values = {(entry.namespace, entry.name, entry.key, entry.version): entry.value for entry in credentials.entries}
-    now = Reusable(credentials=values)
+    now = Reusable(
+        credentials={
+            (entry.namespace, entry.name, entry.key, entry.version): entry.value for entry in credentials.entries
+        }
+    )
+    yield from _decode(body, previous, now)
+    yield from _link_providers(body, previous, now)
+    policies, workspaces, tenancy = yield from _link_policies(body, previous, now)
+    index = yield from PolicyIndex.in_steps([policy.fragment for policy in policies])
+    yield
+    everywhere, by_namespace = yield from _visibility(now.models.values())
+    table = Table(
+        used=SnapshotUsed(epoch=manifest.epoch, revision=manifest.revision, digest=manifest.digest),
+        policies=policies,
+        index=index,
+        models=now.models,
+        providers=now.providers,
+        workspaces=workspaces,
+        tenancy=tenancy,
+        visible_everywhere=everywhere,
+        visible_from=by_namespace,
+    )
+    return table, now
+
+
+def _decode(body: Body, previous: Reusable, now: Reusable) -> Iterator[None]:
+    """Fill ``now.fragments``."""
     for number, entry in enumerate(body.entries):
         fragment = previous.fragments.get(entry.digest)
         if fragment is None:
@@ -82,13 +107,20 @@ def build(
         if number % _STEP == 0:
             yield
 
+
+def _link_providers(body: Body, previous: Reusable, now: Reusable) -> Iterator[None]:
+    """Fill ``now.providers`` and ``now.models``."""
     for number, entry in enumerate(body.entries):
         digest, fragment = entry.digest, now.fragments[entry.digest]
         if isinstance(fragment, ProviderFragment):
             provider = previous.providers.get(fragment.key)
             unchanged = previous.digest_of_provider.get(fragment.key) == digest
-            if provider is None or not unchanged or not _same_credentials(fragment, previous.credentials, values):
-                provider = _link_provider(fragment, values)
+            if (
+                provider is None
+                or not unchanged
+                or not _same_credentials(fragment, previous.credentials, now.credentials)
+            ):
+                provider = _link_provider(fragment, now.credentials)
             now.providers[fragment.key] = provider
             now.digest_of_provider[fragment.key] = digest
             for model in fragment.models:
@@ -102,6 +134,11 @@ def build(
         if number % _STEP == 0:
             yield
 
+
+def _link_policies(
+    body: Body, previous: Reusable, now: Reusable
+) -> Generator[None, None, tuple[tuple[PolicyEntry, ...], dict[str, WorkspaceFragment], TenancyFragment]]:
+    """Fill ``now.policies``; return the policies in their order, the workspaces by name, and the tenancy."""
     policies: list[tuple[tuple[int, int, int, str, str], PolicyEntry]] = []
     workspaces: dict[str, WorkspaceFragment] = {}
     tenancy = _NO_TENANCY
@@ -121,25 +158,10 @@ def build(
             yield
     policies.sort(key=itemgetter(0))
     yield
-
     ordered = tuple(policy for _, policy in policies)
     policies.clear()
     yield
-    index = yield from PolicyIndex.in_steps([policy.fragment for policy in ordered])
-    yield
-    everywhere, by_namespace = yield from _visibility(now.models.values())
-    table = Table(
-        used=SnapshotUsed(epoch=manifest.epoch, revision=manifest.revision, digest=manifest.digest),
-        policies=ordered,
-        index=index,
-        models=now.models,
-        providers=now.providers,
-        workspaces=workspaces,
-        tenancy=tenancy,
-        visible_everywhere=everywhere,
-        visible_from=by_namespace,
-    )
-    return table, now
+    return ordered, workspaces, tenancy
 
 
 def empty_table() -> Table:

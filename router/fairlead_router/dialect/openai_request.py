@@ -47,6 +47,7 @@ class _Chat(msgspec.Struct):
 _CHAT = msgspec.json.Decoder(_Chat)
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TRUE = msgspec.Raw(b"true")
+_OURS = frozenset(_Chat.__struct_fields__)
 _MAX_MODEL_CHARACTERS = 512
 """More than ``namespace/provider/model`` can have; the name is kept in the record of a request that names no model."""
 _MAX_TOKENS = 2**31 - 1
@@ -76,6 +77,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
     ) -> bytes:
         """The body for a provider: the model's upstream name, usage asked for, a model's defaults where nothing was said."""
         fields: dict[str, Any] = self._raw(self.body)
+        _refuse_other_spellings(fields)
         fields["model"] = model
         if self.stream and not self.client_wants_usage:
             options: dict[str, Any] = {}
@@ -99,6 +101,13 @@ class ChatRequest(msgspec.Struct, frozen=True):
             return _RAW.decode(data)
         except RecursionError as error:  # The stack is deeper here than where the request was first read.
             raise _complaint(error) from error
+
+
+def _refuse_other_spellings(fields: dict[str, Any]) -> None:
+    """Some providers' parsers ignore case (Go's does): ``Model`` would undo what was decided about ``model``."""
+    for name in fields:
+        if name not in _OURS and (folded := name.casefold()) in _OURS:
+            raise invalid_request(f"{name!r} is spelt {folded!r}; send it once, in lower case", param=name)
 
 
 def _absent(fields: dict[str, Any], name: str) -> bool:

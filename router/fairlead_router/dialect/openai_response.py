@@ -64,6 +64,8 @@ class BadAnswer(Exception):
     def __init__(self, error: str) -> None:
         super().__init__(error)
         self.error = error
+        self.before = b""
+        """Good events that arrived together with the bad one."""
 
 
 def error_code(body: bytes) -> str | None:

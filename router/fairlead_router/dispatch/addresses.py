@@ -12,18 +12,8 @@ from collections.abc import Sequence
 
 from aiohappyeyeballs import AddrInfoType
 
+from fairlead_contract.addresses import embedded_addresses, refused_kind
 from fairlead_router.settings import Network
-
-_METADATA = (
-    ipaddress.ip_network("169.254.0.0/16"),
-    ipaddress.ip_network("fe80::/10"),
-    ipaddress.ip_network("fd00:ec2::/32"),
-    ipaddress.ip_network("100.100.100.200/32"),
-    ipaddress.ip_network("168.63.129.16/32"),
-    ipaddress.ip_network("192.0.0.192/32"),
-)
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NOBODY = (ipaddress.ip_network("0.0.0.0/8"), ipaddress.ip_network("240.0.0.0/4"))
 
 
 class AddressRefused(OSError):
@@ -31,27 +21,17 @@ class AddressRefused(OSError):
 
 
 def refusal(address: str, allowed: Sequence[Network]) -> str | None:
-    """Why ``address`` may not be connected to; ``None`` when it may."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        ip = _embedded(ip) or ip
-    if any(ip.version == network.version and ip in network for network in allowed):
+    """Why ``address`` may not be connected to, such as ``a loopback address``; ``None`` when it may."""
+    every = embedded_addresses(ipaddress.ip_address(address.partition("%")[0]))
+    if any(each.version == network.version and each in network for each in every for network in allowed):
         return None
-    if any(ip.version == network.version and ip in network for network in _METADATA) or ip.is_link_local:
-        return "link-local or metadata address"
-    if ip.is_loopback:
-        return "loopback address"
-    reserved = ip.is_reserved and not ip.is_private
-    if ip.is_multicast or ip.is_unspecified or reserved or any(ip.version == 4 and ip in each for each in _NOBODY):
-        return "not an address of a host"
+    for each in every:
+        kind = refused_kind(each)
+        if kind is None and each.is_loopback:
+            kind = "a loopback address"
+        if kind is not None:
+            return kind
     return None
-
-
-def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that a mapped, NAT64, 6to4 or Teredo address leads to."""
-    if ip in _NAT64:
-        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo is not None else None)
 
 
 class GuardedSockets:
@@ -65,7 +45,7 @@ class GuardedSockets:
         family, kind, protocol, _, address = info
         if why := refusal(str(address[0]), self._allowed):
             raise AddressRefused(
-                f"{address[0]} is a {why}; providers may not be there unless FAIRLEAD_ALLOW_NETWORKS lists the network"
+                f"{address[0]} is {why}; providers may not be there unless FAIRLEAD_ALLOW_NETWORKS lists the network"
             )
         sock = socket.socket(family=family, type=kind, proto=protocol)
         sock.setblocking(False)

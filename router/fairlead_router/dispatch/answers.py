@@ -58,8 +58,12 @@ def pass_events(splitter: EventSplitter, reader: StreamReader, chunk: bytes) -> 
             passed.append(event)
             continue
         said_something = True
-        if reader.passes(data):
-            passed.append(event)
+        try:
+            if reader.passes(data):
+                passed.append(event)
+        except BadAnswer as error:
+            error.before = b"".join(passed)
+            raise
         if reader.done:
             break
     return b"".join(passed), said_something

@@ -59,20 +59,22 @@ class Attempts:
             max_output_tokens=job.request.max_output_tokens,
             choices=job.request.choices,
         )
-        await job.account.reserve(bound)
+        await job.account.reserve(bound, seconds=bounds.total)
         return Running(job, entry, endpoint, bounds, price, bound, self._clock())
 
     async def run(self, running: Running, rules: BreakerRules, seconds: float) -> Whole | Begun | Failed:
         """Call, and read as much as decides whether it worked, in at most ``seconds``. Writes the attempt down."""
         job, entry, bounds = running.job, running.entry, running.bounds
         call = Call(job.request, entry, running.endpoint, job.decision_id, len(job.attempts) + 1, bounds.connect)
-        adapter = self._adapters[entry.provider.fragment.type]
-        limit = min(seconds, bounds.first_byte if job.request.stream else bounds.total)
+        adapter = self._adapters.get(entry.provider.fragment.type)
+        limit = min(seconds, bounds.total, bounds.first_byte if job.request.stream else bounds.total)
         answer: Answer | None = None
         refusal: Whole | None = None
         before = self._clock()
         try:
             with self.deadlines.after(limit):
+                if adapter is None:  # a newer operator's; somebody else may serve the request
+                    raise CallFailed("type_not_supported", connected=False)
                 answer = await adapter.open(call)
                 running.first_byte = self._clock()
                 if answer.status != 200:
@@ -107,8 +109,10 @@ class Attempts:
         return Failed(failure, refusal)
 
     async def _refused(self, answer: Answer) -> tuple[Failure, Whole | None]:
-        body = await answer.read(_MAX_ERROR_BYTES)
-        code = error_code(body)
+        try:
+            code = error_code(body := await answer.read(_MAX_ERROR_BYTES))
+        except CallFailed:  # The status has arrived and says enough.
+            code, body = None, b""
         wait = failures.retry_after_seconds(*answer.retry_after, now=self._wall())
         failure = failures.answered(answer.status, code, wait)
         if failure.outcome is not Outcome.REFUSED:

@@ -17,6 +17,8 @@ from fairlead_router.dispatch.job import Bounds, Job
 from fairlead_router.errors import RouterError
 
 _BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.1, 2.0
+_EARLY_SECONDS = 0.002
+"""By how much a timer may be early (uvloop's go by whole milliseconds): a breaker would still be open then."""
 
 
 class Dispatcher:
@@ -74,9 +76,7 @@ class Dispatcher:
         ``totalSeconds``; else it goes to the client.
         """
         retries = job.retries
-        bounds = Bounds.of(
-            entry.provider.fragment.timeouts, None if job.policy is None else job.policy.fragment.timeouts
-        )
+        bounds = Bounds.of(entry.provider.fragment.timeouts, job.timeouts)
         rules = self.attempts.rules(job, entry)
         tried: set[str] = set()
         result: Failed | None = None
@@ -104,7 +104,10 @@ class Dispatcher:
                 return result
             wait = self._backoff(number, failure)
             others = others_left or failure.cause in fallback_causes
-            if failure.retry_after_seconds is not None and (others or wait >= min(self._remaining(job), bounds.total)):
+            asked = failure.retry_after_seconds is not None
+            if others and (asked or failure.retry_on == "RateLimited"):
+                return result
+            if asked and wait >= min(self._remaining(job), bounds.total):
                 return result
             await self._pause(job, wait)
         return result
@@ -119,7 +122,7 @@ class Dispatcher:
 
     async def _pause(self, job: Job, seconds: float) -> None:
         before = self._clock()
-        await self._sleep(seconds)
+        await self._sleep(seconds + _EARLY_SECONDS)
         job.waited += self._clock() - before
 
 

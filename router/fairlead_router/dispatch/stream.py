@@ -41,7 +41,8 @@ async def relay(
     """Pass a begun stream on to its end and settle it. The first write commits it.
 
     ``write`` raises ``ConnectionError`` when the client is gone; so is it when this is cancelled. Then the provider is
-    hung up on, what was used is charged, and the exception goes on.
+    hung up on, what was used is charged, and the exception goes on. After a success the provider's connection is still
+    open: :func:`let_go` and closing it come next.
     """
     outcome, error = Outcome.CANCELLED, "client_closed_request"
     try:
@@ -49,8 +50,21 @@ async def relay(
         outcome, error = end.outcome, end.error.code if end.error is not None else ""
         return end
     finally:
-        begun.answer.close()
+        if outcome is not Outcome.SUCCEEDED:
+            begun.answer.close()
         attempts.settle_stream(begun, outcome, error or None)
+
+
+async def let_go(begun: Begun, write_end: Callable[[], Awaitable[None]], attempts: Attempts) -> None:
+    """End the answer to the client, and then the provider's, whose end may be a moment behind its ``[DONE]``.
+
+    The stream is settled already: a client that leaves now has its whole answer.
+    """
+    await _in_time(write_end(), attempts)
+    if begun.reader.done:
+        with suppress(TimeoutError, CallFailed), attempts.deadlines.after(_DRAIN_SECONDS):
+            while await begun.answer.read_chunk():
+                pass
 
 
 async def _pass_on(
@@ -61,6 +75,7 @@ async def _pass_on(
     remaining = max(0.0, bounds.total - (clock() - running.started))
     attempts.committed(begun)
     cut: str | None = None
+    rest = b""
     before = clock()
     deadline = attempts.deadlines.after(remaining, idle_seconds=bounds.idle)
     try:
@@ -83,6 +98,7 @@ async def _pass_on(
     except CallFailed:
         cut = "the provider broke off"
     except BadAnswer as error:
+        rest = error.before
         cut = f"the provider sent what is no part of an answer ({error.error})"
     finally:
         job.waited += clock() - before
@@ -90,21 +106,17 @@ async def _pass_on(
         cut = "the provider ended the stream before the answer was complete"
     if cut is not None:
         failure = upstream_cut(f"{running.entry.key}: {cut}; what was sent so far is not the whole answer")
-        await _say_last(write, b"data: " + openai_error_body(failure) + b"\n\n", attempts)
+        await _in_time(write(rest + b"data: " + openai_error_body(failure) + b"\n\n"), attempts)
         return StreamEnd(Outcome.TRUNCATED, failure)
     if not reader.done:
-        await _say_last(write, _DONE, attempts)
-    else:
-        with suppress(TimeoutError, CallFailed), attempts.deadlines.after(_DRAIN_SECONDS):
-            while await answer.read_chunk():
-                pass
+        await _in_time(write(_DONE), attempts)
     return StreamEnd(Outcome.SUCCEEDED)
 
 
-async def _say_last(write: Callable[[bytes], Awaitable[None]], data: bytes, attempts: Attempts) -> None:
+async def _in_time(last_word: Awaitable[None], attempts: Attempts) -> None:
     """Send the end of a stream. Raises ``ConnectionError`` when the client does not take it."""
     try:
         with attempts.deadlines.after(_LAST_WORD_SECONDS):
-            await write(data)
+            await last_word
     except TimeoutError as error:
         raise ConnectionAbortedError("the client does not read the end of its stream") from error

@@ -9,7 +9,7 @@ import msgspec
 from multidict import CIMultiDict
 
 from fairlead_contract.decision import CanaryAssignment, Candidate, Draw, Facts, PolicyUsed, SnapshotUsed, StateRead
-from fairlead_router.config.table import PolicyEntry
+from fairlead_router.config.table import PolicyEntry, Table
 from fairlead_router.dialect.openai_request import parse_chat_request
 from fairlead_router.dispatch.course import nothing_to_try, opening_causes
 from fairlead_router.errors import RouterError, invalid_request
@@ -72,7 +72,7 @@ async def explain_request(pipeline: Pipeline, headers: Mapping[str, str], body: 
     if question.user_tier is not None and facts.user_tier is None:
         facts = msgspec.structs.replace(facts, user_tier=question.user_tier)
     decision_id = question.decision_id or flow.id
-    explanation = Explanation(decision_id, table.used, facts, consider(table, facts))
+    explanation = Explanation(decision_id, table.used, facts, _shown(table, facts))
     try:
         matched = match(table, facts)
     except RouterError as error:
@@ -98,6 +98,18 @@ async def explain_request(pipeline: Pipeline, headers: Mapping[str, str], body: 
         panic=selection.panic,
         error=None if served else _error(nothing_to_try(selection, policy)),
     )
+
+
+def _shown(table: Table, facts: Facts) -> list[PolicyConsidered]:
+    """All policies; to a caller with a credential only those that may concern its workspace, not other tenants'."""
+    considered = consider(table, facts)
+    if facts.subject is None:
+        return considered
+    return [
+        each
+        for each, policy in zip(considered, table.policies, strict=True)
+        if policy.fragment.platform or policy.fragment.namespace == facts.namespace
+    ]
 
 
 def _read(body: bytes) -> tuple[_Question, bytes]:

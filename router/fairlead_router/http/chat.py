@@ -9,7 +9,7 @@ from aiohttp import web
 
 from fairlead_contract.decision import Outcome
 from fairlead_router.dispatch.answers import Begun, Whole
-from fairlead_router.errors import RouterError, internal, invalid_request, too_large
+from fairlead_router.errors import RouterError, body_too_slow, internal, invalid_request, too_large
 from fairlead_router.http.keys import CONTEXT
 from fairlead_router.http.responses import JSON, decision_headers, error_response
 from fairlead_router.pipeline import Flow, Pipeline
@@ -17,13 +17,20 @@ from fairlead_router.pipeline import Flow, Pipeline
 logger = logging.getLogger("fairlead.http")
 
 _CLIENT_CLOSED_REQUEST = 499
+_BODY_SECONDS = 60
+"""How long a client may take to send its body: meanwhile it holds a place among the requests in flight."""
 
 
 async def read_body(request: web.Request, pipeline: Pipeline) -> bytes:
-    """The body within the limit. Raises ``RouterError`` 413, or 400 for one that is cut short or cannot be unpacked."""
+    """The body within the limits. Raises ``RouterError`` 413, 408, or 400 for one that is cut short or cannot be unpacked."""
     pipeline.admission.check_length(request.content_length)
     try:
-        return await request.read()
+        if request.content.is_eof():
+            return await request.read()
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await request.read()
+    except TimeoutError as error:
+        raise body_too_slow(_BODY_SECONDS) from error
     except web.HTTPRequestEntityTooLarge as error:
         raise too_large(pipeline.admission.max_body_bytes) from error
     except (ConnectionError, asyncio.IncompleteReadError):
@@ -54,7 +61,11 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
             status, error_code = error.status, error.code
             outcome = _outcome(error)
             return error_response(error, decision_headers(pipeline, flow))
-        except (asyncio.CancelledError, ConnectionError):
+        except (asyncio.CancelledError, ConnectionError) as gone:
+            if flow.end is not None and not isinstance(gone, ConnectionAbortedError):
+                # It left with its whole answer: many clients hang up at ``[DONE]``.
+                status, outcome = 200, flow.end.outcome
+                error_code = "" if flow.end.error is None else flow.end.error.code
             raise
         except Exception:
             logger.exception("decision %s failed", flow.id)
@@ -98,13 +109,12 @@ async def _stream(
         await pipeline.discard(begun)
         raise
     try:
-        end = await pipeline.relay(flow, begun, response.write)
+        # The error event tells of a cut; the framing stays whole and the connection open, or a pooled client's next
+        # request, which nothing warned off, would meet a closed connection.
+        end = await pipeline.relay(flow, begun, response.write, response.write_eof)
     except ConnectionAbortedError:
         # The client is there and does not read; closing in the usual way would wait for it to take what is buffered.
         if request.transport is not None:
             request.transport.abort()
         raise
-    # The error event tells of a cut; the framing stays whole and the connection open, or a pooled client's next request,
-    # which nothing warned off, would meet a closed connection.
-    await response.write_eof()
     return response, end.outcome, "" if end.error is None else end.error.code

@@ -40,6 +40,6 @@ def error_response(error: RouterError, headers: CIMultiDict[str] | None = None) 
     response = web.Response(body=openai_error_body(error), status=error.status, content_type=JSON, headers=headers)
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))
-    if error.status == 413:
+    if error.status in {408, 413}:
         response.force_close()
     return response

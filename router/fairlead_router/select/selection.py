@@ -6,13 +6,13 @@ explanation and in a replay.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from fairlead_contract.decision import CanaryAssignment, Candidate, Draw, Facts, Removal, RemovedBy, StateRead
-from fairlead_contract.fragments import Cause, Constraints, Unit, WorkspaceFragment
+from fairlead_contract.fragments import Canary, Cause, Constraints, Unit, WorkspaceFragment
 from fairlead_router.config.table import ModelEntry, PolicyEntry, TargetEntry
 from fairlead_router.select.constraints import HardConstraints, removal
 from fairlead_router.select.draws import DrawSource
@@ -108,12 +108,7 @@ def select(
         ranking = STRATEGIES[fragment.strategy](
             [considered.target for considered in left], lambda: draw("strategy", "Request")
         )
-    share, assigned = 0.0, False
-    if canary is not None and fragment.canary is not None and canary.removed is None:
-        share = fragment.canary.weight_percent / 100
-        if share and not left:
-            share = 1.0
-        assigned = draw(f"canary:{fragment.canary.spec_hash}", fragment.canary.unit) < share
+    share, assigned = _draw_canary(canary, fragment.canary, draw, alone=not left)
     order = [*ranking.order]
     if assigned and canary is not None:
         order.insert(0, canary.target)
@@ -181,7 +176,7 @@ def _consider(
 ) -> tuple[list[_Considered], _Considered | None, list[_Considered]]:
     """Targets, canary and fallbacks, held against the hard constraints."""
     targets = [_Considered(target, "Target", _removal(target, facts, hard)) for target in policy.targets]
-    canary = policy.canary
+    canary, stated = policy.canary, policy.fragment.canary
     fallbacks = [
         _Considered(
             fallback.target, "Fallback", removal(fallback.target, facts, hard), stands_in="Error" in fallback.causes
@@ -190,9 +185,23 @@ def _consider(
     ]
     return (
         targets,
-        None if canary is None else _Considered(canary, "Canary", removal(canary, facts, hard)),
+        None
+        if canary is None or stated is None
+        else _Considered(canary, "Canary", removal(canary, facts, hard), stands_in=stated.weight_percent > 0),
         fallbacks,
     )
+
+
+def _draw_canary(
+    canary: _Considered | None, fragment: Canary | None, draw: Callable[[str, Unit], float], *, alone: bool
+) -> tuple[float, bool]:
+    """Its share of the requests (all of them if it stands ``alone``), and whether this one is among them."""
+    if canary is None or fragment is None or canary.removed is not None:
+        return 0.0, False
+    share = fragment.weight_percent / 100
+    if share and alone:
+        share = 1.0
+    return share, draw(f"canary:{fragment.spec_hash}", fragment.unit) < share
 
 
 def _removal(target: TargetEntry, facts: Facts, hard: HardConstraints) -> Removal | None:

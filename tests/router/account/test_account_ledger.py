@@ -88,3 +88,12 @@ async def test_a_top_up_gives_the_whole_reservation_more_time() -> None:
     now[0] += 800
     await account.reserve(10)
     assert await store.expire(now=NOW + 1000) == 0
+
+
+async def test_a_reservation_outlives_an_attempt_however_long_it_may_take() -> None:
+    store = MemoryStore()
+    account = an_account(store, limits=(MONTH,), clock=lambda: NOW)
+    await account.reserve(30, seconds=3600)
+    assert await store.expire(now=NOW + 3600) == 0
+    await account.settle(5)
+    assert await store.balance(MONTH.account, now=NOW) == Balance(spent=5)

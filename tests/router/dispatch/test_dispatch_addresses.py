@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from fairlead_router.dispatch.addresses import AddressRefused, GuardedSockets, refusal
 from fairlead_router.settings import networks
 
-METADATA = "link-local or metadata address"
-LOOPBACK = "loopback address"
-NO_HOST = "not an address of a host"
+METADATA = "the address of a cloud metadata service"
+LINK_LOCAL = "a link-local address"
+LOOPBACK = "a loopback address"
+MULTICAST = "a multicast address"
+UNSPECIFIED = "an unspecified address"
+RESERVED = "a reserved or broadcast address"
 
 
 @pytest.mark.parametrize(
@@ -24,9 +27,9 @@ NO_HOST = "not an address of a host"
         ("127.255.255.254", LOOPBACK),
         ("::1", LOOPBACK),
         ("169.254.169.254", METADATA),
-        ("169.254.0.1", METADATA),
-        ("fe80::1", METADATA),
-        ("fe80::1%eth0", METADATA),
+        ("169.254.0.1", LINK_LOCAL),
+        ("fe80::1", LINK_LOCAL),
+        ("fe80::1%eth0", LINK_LOCAL),
         ("fd00:ec2::254", METADATA),
         ("100.100.100.200", METADATA),
         ("168.63.129.16", METADATA),
@@ -35,11 +38,18 @@ NO_HOST = "not an address of a host"
         ("::ffff:169.254.169.254", METADATA),
         ("64:ff9b::7f00:1", LOOPBACK),
         ("64:ff9b::a9fe:a9fe", METADATA),
-        ("::7f00:1", NO_HOST),
-        ("0.0.0.0", NO_HOST),
-        ("::", NO_HOST),
-        ("224.0.0.1", NO_HOST),
-        ("ff02::1", NO_HOST),
+        ("::7f00:1", LOOPBACK),
+        ("0.0.0.0", UNSPECIFIED),
+        ("0.1.2.3", UNSPECIFIED),
+        ("::", UNSPECIFIED),
+        ("224.0.0.1", MULTICAST),
+        ("ff02::1", MULTICAST),
+        ("240.0.0.1", RESERVED),
+        ("255.255.255.255", RESERVED),
+        ("2002:a9fe:a9fe::1", METADATA),
+        ("2002:7f00:1::1", LOOPBACK),
+        ("64:ff9b:1::7f00:1", LOOPBACK),
+        ("fd20:ce::254", METADATA),
     ],
 )
 def test_addresses_of_the_node_of_metadata_services_and_of_no_host_are_refused(address: str, why: str) -> None:
@@ -95,7 +105,9 @@ def info(address: str) -> AddrInfoType:
 
 
 def test_no_socket_is_made_for_a_refused_address_and_the_error_says_how_to_mend_it() -> None:
-    with pytest.raises(AddressRefused, match=r"169\.254\.169\.254 is a link-local.*FAIRLEAD_ALLOW_NETWORKS"):
+    with pytest.raises(
+        AddressRefused, match=r"169\.254\.169\.254 is the address of a cloud metadata.*FAIRLEAD_ALLOW_NETWORKS"
+    ):
         GuardedSockets(())(info("169.254.169.254"))
 
 

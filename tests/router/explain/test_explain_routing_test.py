@@ -137,3 +137,18 @@ async def test_before_any_snapshot_there_is_nothing_to_explain() -> None:
     with pytest.raises(RouterError) as raised:
         await asked(a_pipeline(a_receiver()), SHORT)
     assert raised.value.code == "not_ready"
+
+
+async def test_who_has_a_key_is_shown_no_policies_of_other_tenants() -> None:
+    keys = ApiKeys([ApiKey(name="ci", sha256=digest(SECRET), workspace="ws")])
+    identifier = Identifier(keys, default_workspace="default", hash_key=b"k")
+    policies = [
+        a_policy("own", targets=(a_target(),)),
+        a_policy("foreign", namespace="team-b", match=Match(workspaces=("secret-project",))),
+        a_policy("common", namespace="platform", platform=True, precedence="Default"),
+    ]
+    pipeline = await pipeline_with(*policies, identifier=identifier)
+    explained = await asked(pipeline, {"prompt": "hi"}, authorization=f"Bearer {SECRET}")
+    assert [each.policy for each in explained.policies] == ["team-a/own", "platform/common"]
+    anonymous = await asked(await pipeline_with(*policies), {"prompt": "hi"})
+    assert len(anonymous.policies) == 3

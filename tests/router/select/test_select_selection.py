@@ -234,3 +234,10 @@ def test_a_unit_that_is_not_known_falls_to_the_next_known_one(
     unit: Unit, facts: dict[str, str], found: tuple[str, str]
 ) -> None:
     assert unit_value(unit, some_facts(**facts), "d") == found
+
+
+def test_a_canary_without_a_share_does_not_stand_in_for_broken_targets() -> None:
+    paused = Canary(ref("d"), 0, spec_hash="h1")
+    selection = selected(canary=paused, state=view(a=5, b=2))
+    assert (plan(selection), selection.panic) == ("b", True)
+    assert plan(selected(canary=paused, state=view(a=5, b=2, d=1))) == "b"

@@ -71,7 +71,8 @@ class _HTTPAnswer:
 
     @property
     def is_event_stream(self) -> bool:
-        return self._response.headers.get("content-type", "").partition(";")[0].strip() == "text/event-stream"
+        media_type = self._response.headers.get("content-type", "").partition(";")[0]
+        return media_type.strip().lower() == "text/event-stream"
 
     async def read(self, max_bytes: int) -> bytes:
         content = self._response.content

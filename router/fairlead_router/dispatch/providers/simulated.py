@@ -125,7 +125,7 @@ class _Stream:
 
     async def read_chunk(self) -> bytes:
         event, waits = next(self._events, (b"", False))
-        if waits and self._delay:
+        if waits:  # also for no time: a long answer would keep everybody else from the loop
             await self._sleep(self._delay)
         return event
 
