@@ -16,7 +16,7 @@ from pathlib import Path
 from fairlead_cli.files.frames import BadFrame, Frame, read_frames
 from fairlead_cli.files.problems import ProblemSeverity
 from fairlead_contract.snapshot import Sealed, SnapshotRejected
-from fairlead_router.http.keys import Context
+from fairlead_router.http.context import Context
 
 logger = logging.getLogger("fairlead.compiler")
 
@@ -99,6 +99,12 @@ class CompilerChild:
 
     async def _take(self, frame: Frame, context: Context) -> None:
         context.findings = [*frame.findings, *frame.problems]
+        errors = sum(problem.severity is ProblemSeverity.ERROR for problem in frame.problems)
+        errors += sum(finding.severity == "Error" for finding in frame.findings)
+        if errors:
+            context.degraded["resources"] = f"ResourcesInvalid: {errors} errors; what was accepted last is served"
+        else:
+            context.degraded.pop("resources", None)
         for problem in frame.problems:
             level = logging.INFO if problem.severity is ProblemSeverity.NOTE else logging.WARNING
             logger.log(level, "%s", problem)

@@ -66,6 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
     except SettingError as error:
         print(f"fairlead serve: {error}", file=sys.stderr)
         return 2
+    if arguments.resources is not None and not arguments.resources.is_dir():
+        print(f"fairlead serve: --resources: there is no folder {arguments.resources}", file=sys.stderr)
+        return 2
     configure_logging(settings.log_level)
     try:
         return uvloop.run(_serve(settings, arguments))

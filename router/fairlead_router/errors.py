@@ -106,9 +106,7 @@ def no_policy(workspace: str) -> RouterError:
 
 def no_candidate(policy: str, why: str) -> RouterError:
     """503: a policy matched, but nothing it may choose can serve the request."""
-    return RouterError(
-        503, "service_unavailable_error", "no_candidate", f"{policy} has no model left for this request: {why}"
-    )
+    return RouterError(503, "service_unavailable_error", "no_candidate", f"{policy} cannot serve this request: {why}")
 
 
 def context_length_exceeded(why: str) -> RouterError:

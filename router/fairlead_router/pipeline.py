@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from fairlead_contract.decision import BudgetUse, DecisionRecord, Facts, Outcome
+from fairlead_contract.decision import BudgetUse, Facts, Outcome
 from fairlead_contract.fragments import WorkspaceFragment
 from fairlead_router.account.ledger import Account
 from fairlead_router.admit.limits import Admission
@@ -135,13 +135,13 @@ class Pipeline:
 
     async def finish(
         self, flow: Flow, *, method: str, path: str, status: int, outcome: Outcome, error: str | None
-    ) -> DecisionRecord | None:
+    ) -> None:
         """Settle the money and write the record. Called exactly once for each flow."""
         budgets: tuple[BudgetUse, ...] = ()
         if flow.job is not None:
             await flow.job.account.settle(flow.job.cost_micro_usd)
             budgets = flow.job.account.uses()
-        return self._recorder.finish(
+        self._recorder.finish(
             Finished(
                 id=flow.id,
                 method=method,

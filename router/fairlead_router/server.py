@@ -10,7 +10,7 @@ import random
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,7 +26,7 @@ from fairlead_router.dispatch.breaker import BreakerRegistry
 from fairlead_router.dispatch.dispatcher import Dispatcher
 from fairlead_router.dispatch.providers import make_adapters
 from fairlead_router.http.admin import make_admin_app
-from fairlead_router.http.keys import Context
+from fairlead_router.http.context import Context
 from fairlead_router.http.public import make_public_app
 from fairlead_router.identify.api_keys import read_api_keys
 from fairlead_router.identify.identity import Identifier
@@ -44,6 +44,7 @@ logger = logging.getLogger("fairlead.server")
 
 _EXPIRE_SECONDS = 5.0
 _KEEPALIVE_SECONDS = 75.0
+_RECORD_SECONDS = 0.01
 SWITCH_SECONDS = 0.0005
 
 
@@ -101,14 +102,21 @@ async def _make_context(settings: Settings, stack: AsyncExitStack) -> Context:
     metrics = Metrics()
     record_lines = None
     if settings.decision_log is not None:
-        file = stack.enter_context(settings.decision_log.open("ab", buffering=0))
-        record_lines = LineWriter(file.write)
+        file = stack.enter_context(settings.decision_log.open("ab"))
+
+        def append(data: bytes) -> None:
+            file.write(data)
+            file.flush()
+
+        record_lines = LineWriter(append)
         stack.callback(record_lines.close)
     access = None
     if settings.access_log:
         access = LineWriter(_write_standard_output)
         stack.callback(access.close)
     sink = RecordSink(capacity=settings.decision_buffer, lines=record_lines)
+    recorder = Recorder(sink, metrics, access, router=os.uname().nodename, defer=_soon)
+    stack.callback(recorder.flush)
     pipeline = Pipeline(
         receiver=receiver,
         identifier=Identifier(
@@ -121,7 +129,7 @@ async def _make_context(settings: Settings, stack: AsyncExitStack) -> Context:
         breakers=breakers,
         draws=KeyedDraws(_derive(secret, b"fairlead-draws")),
         dispatcher=dispatcher,
-        recorder=Recorder(sink, metrics, access, router=os.uname().nodename),
+        recorder=recorder,
         clock=time.monotonic,
         wall=time.time,
         new_id=DecisionIds(),
@@ -129,7 +137,7 @@ async def _make_context(settings: Settings, stack: AsyncExitStack) -> Context:
     _register_gauges(metrics, pipeline, [lines for lines in (record_lines, access) if lines is not None])
     housekeeping = asyncio.create_task(_keep_house(store, receiver, breakers), name="housekeeping")
     stack.push_async_callback(_cancelled, housekeeping)
-    return Context(pipeline, sink, metrics, settings, version("fairlead"))
+    return Context(pipeline, sink, metrics, recorder, settings, version("fairlead"))
 
 
 class DecisionIds:
@@ -207,6 +215,10 @@ class NoQuotes(logging.Filter):
             record.msg, record.args = "a client sent what is no HTTP request: %s", (type(error).__name__,)
             record.exc_info = None
         return True
+
+
+def _soon(flush: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(_RECORD_SECONDS, flush)
 
 
 def _write_standard_output(data: bytes) -> None:

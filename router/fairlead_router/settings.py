@@ -93,9 +93,13 @@ def _convert(variable: str, name: str, text: str) -> object:
                 raise ValueError("takes true or false")
             return lowered in {"true", "1"}
         if isinstance(default, int | float):
-            number = type(default)(text)
+            kind = type(default)
+            try:
+                number = kind(text)
+            except ValueError:
+                number = kind(-1)
             if not number >= 0:
-                raise ValueError("takes a number of at least 0")
+                raise ValueError(f"takes a {'whole ' if kind is int else ''}number of at least 0")
             return number
     except ValueError as error:
         raise SettingError(f"{variable}={text!r}: {error}") from error

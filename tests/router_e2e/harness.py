@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,10 @@ class Harness:
         """A chat request of these very bytes."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.request(
-            "POST", "/v1/chat/completions", data=body, headers={"Content-Type": "application/json"} | named
+            "POST",
+            "/v1/chat/completions",
+            data=BytesIO(body) if body and len(body) > 1 << 20 else body,
+            headers={"Content-Type": "application/json"} | named,
         )
 
     async def chat(self, model: str = "auto", *, headers: dict[str, str] | None = None, **fields: Any) -> Reply:

@@ -128,3 +128,11 @@ async def test_a_compressed_request_is_unpacked(upstream: FakeUpstream) -> None:
     async with serving(provider(upstream.url), policy("acme/small")) as router:
         assert (await router.post(gzip.compress(body()), content_encoding="gzip")).status == 200
         assert upstream.received[0].body == body(first=UPSTREAM_MODEL)
+
+
+async def test_a_body_of_many_megabytes_arrives_whole(upstream: FakeUpstream) -> None:
+    text = "many words " * 500_000
+    async with serving(provider(upstream.url), policy("acme/small")) as router:
+        reply = await router.chat(messages=[{"role": "user", "content": text}])
+        assert reply.status == 200
+        assert json.loads(upstream.received[0].body)["messages"][0]["content"] == text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from operator import itemgetter
+from operator import attrgetter
 
 import msgspec
 from multidict import CIMultiDict
@@ -139,7 +139,7 @@ def _link_policies(
     body: Body, previous: Reusable, now: Reusable
 ) -> Generator[None, None, tuple[tuple[PolicyEntry, ...], dict[str, WorkspaceFragment], TenancyFragment]]:
     """Fill ``now.policies``; return the policies in their order, the workspaces by name, and the tenancy."""
-    policies: list[tuple[tuple[int, int, int, str, str], PolicyEntry]] = []
+    policies: list[PolicyEntry] = []
     workspaces: dict[str, WorkspaceFragment] = {}
     tenancy = _NO_TENANCY
     for number, entry in enumerate(body.entries):
@@ -149,19 +149,16 @@ def _link_policies(
             if policy is None or not _links_hold(policy, now.models):
                 policy = _link_policy(fragment, digest, now.models)
             now.policies[digest] = policy
-            policies.append((fragment.order(), policy))
+            policies.append(policy)
         elif isinstance(fragment, WorkspaceFragment):
             workspaces[fragment.workspace] = fragment
         elif isinstance(fragment, TenancyFragment):
             tenancy = fragment
         if number % _STEP == 0:
             yield
-    policies.sort(key=itemgetter(0))
+    policies.sort(key=attrgetter("order"))
     yield
-    ordered = tuple(policy for _, policy in policies)
-    policies.clear()
-    yield
-    return ordered, workspaces, tenancy
+    return tuple(policies), workspaces, tenancy
 
 
 def empty_table() -> Table:
@@ -214,6 +211,7 @@ def _link_provider(fragment: ProviderFragment, values: dict[CredentialKey, str])
                 headers["Authorization"] = f"Bearer {value_of(fragment.credential)}"
             for header in endpoint.headers:
                 headers[header.name] = value_of(header.secret) if header.secret is not None else header.value or ""
+            headers["Content-Type"] = "application/json"
             try:
                 url = URL(endpoint.url.rstrip("/") + "/")
             except ValueError as error:
@@ -244,6 +242,7 @@ def _link_policy(fragment: PolicyFragment, digest: str, models: dict[str, ModelE
     canary = fragment.canary
     return PolicyEntry(
         fragment=fragment,
+        order=fragment.order(),
         used=PolicyUsed(
             namespace=fragment.namespace,
             name=fragment.name,

@@ -25,6 +25,8 @@ _SLICE_SECONDS = 0.00025
 _TURNS = 8
 """Turns of the loop between two slices: a request takes several, and should meet one slice, not one at each turn."""
 
+_FREED_AT_ONCE = 256
+
 _FREEZE_SHARE = 0.25
 """Share of a table's fragments that are new since the last freeze, from which on it is worth another."""
 
@@ -101,7 +103,8 @@ class ConfigReceiver:
         body = await self._in_slices(read_body(sealed.manifest, unpacked))
         del unpacked
         table, reusable = await self._in_slices(build(sealed.manifest, body, credentials, self._reusable))
-        retired: list[object] = [self.table, self._reusable, body]
+        retired: list[object] = [self.table, self._reusable]
+        entries = body.entries
         self.table, self._reusable = table, reusable
         del body
         self._credentials = credentials
@@ -119,6 +122,9 @@ class ConfigReceiver:
         while retired:
             # Each holds thousands of objects: freed one by one, with a turn for requests after each.
             retired.pop()
+            await asyncio.sleep(0)
+        while entries:
+            del entries[-_FREED_AT_ONCE:]
             await asyncio.sleep(0)
 
     async def _in_slices(self, steps: Generator[None, None, T]) -> T:

@@ -85,6 +85,8 @@ class PolicyEntry:
     """A policy, linked."""
 
     fragment: PolicyFragment
+    order: tuple[int, int, int, str, str]
+    """As the fragment says; kept, because every table sorts by it."""
     used: PolicyUsed
     targets: tuple[TargetEntry, ...]
     fallbacks: tuple[FallbackEntry, ...]

@@ -43,7 +43,17 @@ class BreakerRules:
 class Breaker:
     """One breaker. ``draw`` supplies the jitter: numbers in [0, 1)."""
 
-    __slots__ = ("_consecutive", "_draw", "_openings", "_outcomes", "_probes", "_until", "failures", "successes")
+    __slots__ = (
+        "_closed_at",
+        "_consecutive",
+        "_draw",
+        "_openings",
+        "_outcomes",
+        "_probes",
+        "_until",
+        "failures",
+        "successes",
+    )
 
     def __init__(self, draw: Callable[[], float]) -> None:
         self._draw = draw
@@ -52,6 +62,8 @@ class Breaker:
         self.failures = 0
         self._consecutive = 0
         self._openings = 0
+        self._closed_at = 0.0
+        """How often it opened in a row counts until a whole window after closing has passed without a failure."""
         self._until: float | None = None
         self._probes = 0
 
@@ -82,9 +94,10 @@ class Breaker:
         self._consecutive = 0
         if self._until is not None:
             if now >= self._until:
-                self._close()
+                self._close(now)
             return
-        self._openings = 0 if not self.failures else self._openings
+        if not self.failures and now - self._closed_at >= rules.window_seconds:
+            self._openings = 0
         self._note(now, True, rules)
 
     def failed(self, now: float, rules: BreakerRules, *, retry_after_seconds: float | None = None) -> None:
@@ -119,8 +132,9 @@ class Breaker:
         self._probes = 0
         self._until = now + seconds if self._until is None else max(self._until, now + seconds)
 
-    def _close(self) -> None:
+    def _close(self, now: float) -> None:
         self._until = None
+        self._closed_at = now
         self._probes = 0
         self._outcomes.clear()
         self.successes = self.failures = 0

@@ -53,7 +53,7 @@ def nothing_to_try(selection: Selection, policy: PolicyEntry | None) -> RouterEr
 
 
 def _subject(policy: PolicyEntry | None) -> str:
-    return "this model" if policy is None else f"RoutingPolicy {policy.fragment.key}"
+    return "the model called by name" if policy is None else f"RoutingPolicy {policy.fragment.key}"
 
 
 def final_error(job: Job, last: Failed | None) -> RouterError:
@@ -67,6 +67,8 @@ def final_error(job: Job, last: Failed | None) -> RouterError:
         for attempt in job.attempts[-5:]
     )
     message = f"{len(job.attempts)} attempt(s) of {_subject(job.policy)} failed: {tries or last.failure.error}"
+    if any(attempt.error == "address_refused" for attempt in job.attempts):
+        message += "; routers connect to loopback and metadata addresses only if --allow-networks lists them"
     if last.failure.outcome is Outcome.TIMED_OUT:
         return upstream_timed_out(message)
     if last.failure.outcome is Outcome.RATE_LIMITED:

@@ -24,6 +24,9 @@ def take_endpoint(
 
     ``None``: there is none; of an endpoint that is half open, all probes may be out. In panic every breaker is passed.
     """
+    if len(entry.provider.endpoints) == 1 and not job.selection.hard.regions:
+        only = entry.provider.endpoints[0]
+        return only if breakers.of(entry.key, only.name).acquire(now, rules) or job.panic else None
     allowed = [endpoint for endpoint in entry.provider.endpoints if job.selection.hard.endpoint_allowed(endpoint)]
     while (endpoint := _choose(job, entry, allowed, tried, breakers, now, draw)) is not None:
         if breakers.of(entry.key, endpoint.name).acquire(now, rules) or job.panic:

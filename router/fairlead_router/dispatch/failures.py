@@ -69,6 +69,8 @@ def retry_after_seconds(header: str | None, milliseconds: str | None, *, now: fl
 
 def not_reached(error: str, *, connected: bool) -> Failure:
     """The connection failed or broke before an answer."""
+    if error == "address_refused":
+        return Failure(Outcome.FAILED, "Error", error, Blame.PROVIDER)
     return Failure(
         Outcome.FAILED, "Error", error, Blame.PROVIDER, retry_on="ServerError" if connected else "ConnectFailure"
     )
@@ -105,7 +107,7 @@ def answered(status: int, code: str | None, retry_after: float | None) -> Failur
         return Failure(Outcome.TIMED_OUT, "Timeout", "timeout_status", Blame.PROVIDER, "Timeout", retry_after, status)
     if status >= 500:
         return Failure(Outcome.FAILED, "Error", "server_error", Blame.PROVIDER, "ServerError", retry_after, status)
-    if status in {401, 403}:
+    if status in {401, 402, 403}:
         return Failure(Outcome.FAILED, "Error", "credential_refused", Blame.PROVIDER, status=status)
     if status == 404:
         return Failure(Outcome.FAILED, "Error", "not_found_upstream", Blame.PROVIDER, status=status)

@@ -17,7 +17,7 @@ from fairlead_router.explain.policies import PolicyConsidered, consider
 from fairlead_router.pipeline import Pipeline, match
 
 
-class _Question(msgspec.Struct, rename="camel"):
+class _Question(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Either a whole request under ``request``, or the short form of the service document with a ``prompt``."""
 
     request: msgspec.Raw = msgspec.Raw(b"null")  # Not ``Raw | None``: msgspec would accept nothing but null there.
@@ -34,7 +34,13 @@ class _Question(msgspec.Struct, rename="camel"):
     """Draw as if the request had this id; otherwise a new one is made."""
 
 
+class _IsChat(msgspec.Struct):
+    messages: msgspec.Raw = msgspec.Raw(b"")
+
+
 _QUESTION = msgspec.json.Decoder(_Question)
+_IS_CHAT = msgspec.json.Decoder(_IsChat)
+_REQUEST_TYPES = {name.lower(): name for name in ("Chat", "Completion", "Embedding", "Response", "Message")}
 
 
 class Explanation(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -71,6 +77,11 @@ async def explain_request(pipeline: Pipeline, headers: Mapping[str, str], body: 
     facts = pipeline.facts(table, identity, stated, request)
     if question.user_tier is not None and facts.user_tier is None:
         facts = msgspec.structs.replace(facts, user_tier=question.user_tier)
+    if question.request_type is not None:
+        known = _REQUEST_TYPES.get(question.request_type.lower())
+        if known is None:
+            raise invalid_request(f"'requestType' is one of {', '.join(_REQUEST_TYPES.values())}", param="requestType")
+        facts = msgspec.structs.replace(facts, request_type=known)
     decision_id = question.decision_id or flow.id
     explanation = Explanation(decision_id, table.used, facts, _shown(table, facts))
     try:
@@ -114,15 +125,23 @@ def _shown(table: Table, facts: Facts) -> list[PolicyConsidered]:
 
 def _read(body: bytes) -> tuple[_Question, bytes]:
     try:
+        if bytes(_IS_CHAT.decode(body).messages):
+            return _Question(), body
         question = _QUESTION.decode(body)
+    except msgspec.ValidationError as error:
+        raise invalid_request(f"this is no question about a request: {error}") from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise invalid_request(f"this is no question about a request: {error}", code="invalid_json") from error
+        raise invalid_request(f"the request body is not valid JSON: {error}", code="invalid_json") from error
     request = bytes(question.request)
     if request != b"null":
+        if question.prompt is not None or question.model is not None:
+            raise invalid_request("'prompt' and 'model' belong to the short form; leave them out beside 'request'")
         return question, request
     if question.prompt is None:
-        # A whole chat request may also be the body itself.
-        return question, body
+        raise invalid_request(
+            "send a chat request as it would be sent, or one under 'request', or the short form with a 'prompt'",
+            param="prompt",
+        )
     chat = {"model": question.model or "auto", "messages": [{"role": "user", "content": question.prompt}]}
     return question, msgspec.json.encode(chat)
 

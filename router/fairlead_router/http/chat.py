@@ -10,7 +10,7 @@ from aiohttp import web
 from fairlead_contract.decision import Outcome
 from fairlead_router.dispatch.answers import Begun, Whole
 from fairlead_router.errors import RouterError, body_too_slow, internal, invalid_request, too_large
-from fairlead_router.http.keys import CONTEXT
+from fairlead_router.http.context import CONTEXT
 from fairlead_router.http.responses import JSON, decision_headers, error_response
 from fairlead_router.pipeline import Flow, Pipeline
 
@@ -46,8 +46,8 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     status, outcome, error_code = _CLIENT_CLOSED_REQUEST, Outcome.CANCELLED, "client_closed_request"
     try:
         try:
+            pipeline.identify(flow, request.headers)
             with pipeline.admission.place():
-                pipeline.identify(flow, request.headers)
                 body = await read_body(request, pipeline)
                 answer = await pipeline.answer(flow, request.headers, body)
                 if isinstance(answer, Begun):
@@ -88,9 +88,9 @@ def _outcome(error: RouterError) -> Outcome:
 
 def _whole(pipeline: Pipeline, flow: Flow, answer: Whole) -> web.Response:
     flow.committed = pipeline.elapsed(flow)
-    return web.Response(
-        body=answer.body, status=answer.status, content_type=JSON, headers=decision_headers(pipeline, flow)
-    )
+    headers = decision_headers(pipeline, flow)
+    headers["Content-Type"] = JSON
+    return web.Response(body=answer.body, status=answer.status, headers=headers)
 
 
 async def _stream(

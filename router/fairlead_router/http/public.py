@@ -12,7 +12,7 @@ from fairlead_router.config.table import ModelEntry, Table
 from fairlead_router.errors import RouterError, method_not_allowed, model_ambiguous, model_not_found, unknown_url
 from fairlead_router.explain.requests import explain_request
 from fairlead_router.http.chat import chat_completions, read_body
-from fairlead_router.http.keys import CONTEXT, Context
+from fairlead_router.http.context import CONTEXT, Context
 from fairlead_router.http.responses import error_response, json_response
 from fairlead_router.pipeline import AUTO, unambiguous_name
 

@@ -53,7 +53,7 @@ def evaluate(policy: PolicyFragment, facts: Facts) -> Iterator[ConditionResult]:
         text = condition_text(condition)
         holds = text in facts.header_conditions
         yield ConditionResult(
-            f"match.headers[{condition.name}]", holds, text, "it holds" if holds else "it does not hold"
+            f"match.headers[{condition.name}]", holds, text, "just that" if holds else "another value or none"
         )
 
 

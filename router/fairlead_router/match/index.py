@@ -60,11 +60,13 @@ class _Lengths:
 
     __slots__ = ("_bounds", "_masks")
 
-    def __init__(self, policies: Sequence[PolicyFragment]) -> None:
+    def fill(self, policies: Sequence[PolicyFragment]) -> Iterator[None]:
         everyone = (1 << len(policies)) - 1
         changes: dict[int, tuple[int, int]] = {}
         initially = everyone
         for rank, policy in enumerate(policies):
+            if rank % _STEP == 0:
+                yield
             low, high = policy.match.min_characters, policy.match.max_characters
             if low is None and high is None:
                 continue
@@ -153,7 +155,8 @@ class PolicyIndex:
         yield from self._types.fill(match.request_types for match in matches)
         yield from self._tiers.fill(match.user_tiers for match in matches)
         yield
-        self._lengths = _Lengths(policies)
+        self._lengths = _Lengths()
+        yield from self._lengths.fill(policies)
         yield
         self._headers: dict[str, _Header] = {}
         for rank, match in enumerate(matches):

@@ -56,5 +56,5 @@ class LineWriter:
             if batch:
                 try:
                     self._write(b"".join(batch))
-                except OSError:
+                except (OSError, ValueError):
                     self.dropped += len(batch)

@@ -36,6 +36,8 @@ class HardConstraints(msgspec.Struct, frozen=True):
     def of(cls, layers: Iterable[Constraints], workspace: WorkspaceFragment | None) -> HardConstraints:
         """Intersect ``layers`` with what the workspace imposes."""
         every = [*layers]
+        if workspace is None and all(layer == _NOTHING for layer in every):
+            return _UNCONSTRAINED
         allowed = None
         if workspace is not None:
             every.append(workspace.constraints)
@@ -50,6 +52,10 @@ class HardConstraints(msgspec.Struct, frozen=True):
     def endpoint_allowed(self, endpoint: EndpointEntry) -> bool:
         """Whether the endpoint lies in a region of every layer; one without a region lies in none."""
         return not self.regions or all(endpoint.region in regions for regions in self.regions)
+
+
+_NOTHING = Constraints()
+_UNCONSTRAINED = HardConstraints(frozenset(), frozenset(), (), None)
 
 
 def removal(target: TargetEntry, facts: Facts, hard: HardConstraints) -> Removal | None:
@@ -69,7 +75,8 @@ def removal(target: TargetEntry, facts: Facts, hard: HardConstraints) -> Removal
     if entry.model.type != wanted:
         message = f"model {entry.key} is of type {entry.model.type}, a {facts.request_type} request needs {wanted}"
         return Removal(by=RemovedBy.REQUEST_TYPE, message=message)
-    return _by_constraint(entry, hard) or _by_request(entry, facts)
+    found = None if hard is _UNCONSTRAINED else _by_constraint(entry, hard)
+    return found or _by_request(entry, facts)
 
 
 def _by_constraint(entry: ModelEntry, hard: HardConstraints) -> Removal | None:

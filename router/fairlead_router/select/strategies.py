@@ -31,8 +31,8 @@ def weighted(targets: Sequence[TargetEntry], draw: Callable[[], float]) -> Ranki
     if len(targets) == 1:
         return Ranking(tuple(targets), {targets[0].name: 1.0})
     total = sum([target.weight for target in targets])
-    after = sorted(targets, key=lambda target: (_order(target), -target.weight, target.name))
     if total == 0:
+        after = sorted(targets, key=_after_weighted)
         return Ranking(tuple(after), {after[0].name: 1.0})
     point = draw() * total
     first = next(target for target in reversed(targets) if target.weight)
@@ -41,7 +41,9 @@ def weighted(targets: Sequence[TargetEntry], draw: Callable[[], float]) -> Ranki
         if point < 0:
             first = target
             break
-    rest = tuple(target for target in after if target is not first)
+    rest = [target for target in targets if target is not first]
+    if len(rest) > 1:
+        rest.sort(key=_after_weighted)
     return Ranking((first, *rest), {target.name: target.weight / total for target in targets if target.weight})
 
 
@@ -49,6 +51,10 @@ def priority(targets: Sequence[TargetEntry], draw: Callable[[], float]) -> Ranki
     """Always in ``fallbackOrder``; targets without one come last, as listed."""
     ordered = sorted(targets, key=_order)
     return Ranking(tuple(ordered), {ordered[0].name: 1.0})
+
+
+def _after_weighted(target: TargetEntry) -> tuple[int, int, str]:
+    return _order(target), -target.weight, target.name
 
 
 def _order(target: TargetEntry) -> int:

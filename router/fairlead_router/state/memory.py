@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import islice
 
 from fairlead_router.state.store import Balance, Granted, Limit, Refused
+
+_EXPIRE_AT_ONCE = 5_000
+"""Values looked at in one go, oldest first: more would hold the event loop. Reads never give back what is too old."""
 
 _MAX_VALUES = 100_000
 """Values kept at most; the least recently put goes first."""
@@ -68,7 +72,8 @@ class MemoryStore:
         for name in late:
             held = self._reservations.pop(name)
             self._charge(held, held.micro_usd)
-        old = [key for key, (_, expires_at) in self._values.items() if expires_at <= now]
+        looked_at = islice(self._values.items(), _EXPIRE_AT_ONCE)
+        old = [key for key, (_, expires_at) in looked_at if expires_at <= now]
         for key in old:
             del self._values[key]
         for account in [name for name, held in self._accounts.items() if held.expires_at <= now and not held.reserved]:

@@ -198,7 +198,9 @@ def test_headers_of_an_endpoint_win_over_the_credential_and_may_be_secret_themse
     headers = (Header("authorization", value="Custom"), Header("x-key", secret=secret("v2")), Header("x-empty"))
     fragment = a_provider(credential=secret("v1"), endpoints=(Endpoint("e", "https://x.example/v1/", headers=headers),))
     endpoint = built(fragment, credentials=credentials("v1", "v2"))[0].providers["team-a/openai"].endpoints[0]
-    assert endpoint.headers == CIMultiDict({"Authorization": "Custom", "x-key": "sk-v2", "x-empty": ""})
+    assert endpoint.headers == CIMultiDict(
+        {"Authorization": "Custom", "x-key": "sk-v2", "x-empty": "", "Content-Type": "application/json"}
+    )
     assert "sk-" not in repr(endpoint)
 
 

@@ -126,7 +126,7 @@ odd_json = st.one_of(
 )
 KNOWN = {"model", "messages", "stream", "stream_options", "temperature", "max_tokens", "max_completion_tokens", "n"}
 names = st.text(max_size=6).filter(
-    lambda name: name not in KNOWN | {"tools", "functions", "response_format"} and "\ud800" not in name
+    lambda name: name.casefold() not in KNOWN | {"tools", "functions", "response_format"} and "\ud800" not in name
 )
 
 

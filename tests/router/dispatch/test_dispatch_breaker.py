@@ -134,11 +134,16 @@ def test_openings_that_follow_one_another_double_until_the_longest() -> None:
     assert seconds == [10, 20, 40, 40, 40]
 
 
-def test_after_a_success_without_failures_the_next_opening_is_short_again() -> None:
+def test_after_a_window_without_failures_the_next_opening_is_short_again() -> None:
     breaker = opened().failed(10.0)
     assert breaker.open_seconds(10.0) == 20
-    breaker.succeeded(30.0, 31.0).failed(32, 32, 32)
-    assert breaker.open_seconds(32.0) == 10
+    breaker.succeeded(30.0, 31.0, 91.0).failed(92, 92, 92)
+    assert breaker.open_seconds(92.0) == 10
+
+
+def test_a_success_soon_after_closing_does_not_make_the_next_opening_short() -> None:
+    breaker = opened().failed(10.0).succeeded(30.0, 31.0).failed(32, 32, 32)
+    assert breaker.open_seconds(32.0) == 40
 
 
 def test_opening_again_right_after_a_probe_succeeded_is_longer_still() -> None:

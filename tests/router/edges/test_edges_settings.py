@@ -49,11 +49,11 @@ def test_a_flag_wins_over_the_environment_and_one_that_is_not_given_does_not() -
 @pytest.mark.parametrize(
     ("variable", "text", "words"),
     [
-        ("FAIRLEAD_PORT", "http", "invalid literal"),
+        ("FAIRLEAD_PORT", "http", "takes a whole number of at least 0"),
         ("PORT", "-1", "at least 0"),
-        ("FAIRLEAD_MAX_BODY_BYTES", "10MB", "invalid literal"),
+        ("FAIRLEAD_MAX_BODY_BYTES", "10MB", "takes a whole number of at least 0"),
         ("FAIRLEAD_MAX_CONCURRENT_REQUESTS", "-1", "at least 0"),
-        ("FAIRLEAD_SHUTDOWN_SECONDS", "soon", "could not convert"),
+        ("FAIRLEAD_SHUTDOWN_SECONDS", "soon", "takes a number of at least 0"),
         ("FAIRLEAD_SHUTDOWN_SECONDS", "nan", "at least 0"),
         ("FAIRLEAD_SHUTDOWN_SECONDS", "-0.5", "at least 0"),
         ("FAIRLEAD_ACCESS_LOG", "maybe", "takes true or false"),

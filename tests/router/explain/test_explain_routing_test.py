@@ -125,12 +125,31 @@ async def test_a_question_cannot_borrow_what_its_credential_does_not_allow() -> 
     assert raised.value.status == 401
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"prompt":7}', b'{"headers":[]}', b"[" * 100_000, b'{"prompt":"\xff"}'])
-async def test_what_is_no_question_is_refused(body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "invalid_json"),
+        (b'{"prompt":"\xff"}', "invalid_json"),
+        (b"[" * 100_000, "invalid_request"),
+        (b"[]", "invalid_request"),
+        (b"{}", "invalid_request"),
+        (b'{"prompt":7}', "invalid_request"),
+        (b'{"headers":[]}', "invalid_request"),
+        (b'{"prompt":"x","bogus":1}', "invalid_request"),
+        (b'{"prompt":"x","requestType":"dance"}', "invalid_request"),
+        (b'{"request":{"model":"auto","messages":[{"content":"x"}]},"prompt":"x"}', "invalid_request"),
+    ],
+)
+async def test_what_is_no_question_is_refused(body: bytes, code: str) -> None:
     pipeline = await pipeline_with()
     with pytest.raises(RouterError) as raised:
         await explain_request(pipeline, CIMultiDict(), body)
-    assert (raised.value.status, raised.value.code) == (400, "invalid_json")
+    assert (raised.value.status, raised.value.code) == (400, code)
+
+
+async def test_the_request_type_of_the_short_form_counts() -> None:
+    explained = await asked(await pipeline_with(), SHORT | {"requestType": "embedding"})
+    assert explained.facts.request_type == "Embedding"
 
 
 async def test_before_any_snapshot_there_is_nothing_to_explain() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,9 @@ class Desk:
         self.recorder = Recorder(self.sink, self.metrics, self.lines, router="router-1")
 
     def finish(self, **fields: Any) -> DecisionRecord | None:
-        return self.recorder.finish(finished(**fields))
+        ended = finished(**fields)
+        self.recorder.finish(ended)
+        return self.sink.get(ended.id)
 
     @property
     def line(self) -> Any:
@@ -183,8 +186,30 @@ def test_only_what_is_the_routers_or_a_providers_fault_is_logged_as_an_error(sta
 
 
 def test_without_an_access_log_no_line_is_written() -> None:
-    recorder = Recorder(RecordSink(capacity=1), Metrics(), None, router="r")
-    assert recorder.finish(finished(facts=some_facts())) is not None
+    sink = RecordSink(capacity=1)
+    recorder = Recorder(sink, Metrics(), None, router="r")
+    recorder.finish(finished(facts=some_facts()))
+    assert sink.latest(1) == [finished().id]
+
+
+def test_what_has_ended_is_recorded_together_a_little_later() -> None:
+    sink, lines, deferred = RecordSink(capacity=1000), Lines(), list[Callable[[], None]]()
+    recorder = Recorder(sink, Metrics(), lines, router="r", defer=deferred.append)
+    for number in range(3):
+        recorder.finish(finished(facts=some_facts(), id=f"d-{number}"))
+    assert (lines.lines, sink.latest(9), len(deferred)) == ([], [], 1)
+    deferred.pop()()
+    assert (len(lines.lines), sink.latest(9)) == (3, ["d-2", "d-1", "d-0"])
+    recorder.finish(finished(facts=some_facts(), id="d-3"))
+    assert len(deferred) == 1
+
+
+def test_what_waits_to_be_recorded_is_bounded() -> None:
+    sink, deferred = RecordSink(capacity=1000), list[Callable[[], None]]()
+    recorder = Recorder(sink, Metrics(), None, router="r", defer=deferred.append)
+    for number in range(256):
+        recorder.finish(finished(facts=some_facts(), id=f"d-{number}"))
+    assert len(sink.latest(1000)) == 256
 
 
 def test_no_text_of_a_request_is_in_record_line_or_metrics() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
+from io import BytesIO
 
 import aiohttp
-from multidict import CIMultiDict
 from yarl import URL
 
 from fairlead_router.dispatch.addresses import AddressRefused
@@ -25,6 +25,9 @@ def _timeout(connect_seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(sock_connect=connect_seconds)
 
 
+_LARGE_BYTES = 1 << 20
+
+
 class OpenAICompatible:
     """Posts to ``<endpoint url>/chat/completions``."""
 
@@ -39,13 +42,12 @@ class OpenAICompatible:
             default_temperature=model.default_temperature,
             default_max_output_tokens=model.default_max_output_tokens,
         )
-        headers: CIMultiDict[str] = CIMultiDict(call.endpoint.headers)
-        headers["Content-Type"] = "application/json"
         try:
             response = await self._session.post(
                 _chat_url(call.endpoint.url),
-                data=body,
-                headers=headers,
+                # A large body given as bytes is copied and sent in one go; as a file it is sent piece by piece.
+                data=body if len(body) <= _LARGE_BYTES else BytesIO(body),
+                headers=call.endpoint.headers,
                 timeout=_timeout(call.connect_seconds),
                 allow_redirects=False,
             )
