@@ -58,6 +58,17 @@ class Reusable:
     decoded: int = 0
     """How many fragments the last build did not know."""
 
+    def parts(self) -> list[object]:
+        """What it is made of, to be let go of piece by piece."""
+        return [
+            self.fragments,
+            self.providers,
+            self.models,
+            self.policies,
+            self.credentials,
+            self.digest_of_provider,
+        ]
+
 
 def build(
     manifest: Manifest, body: Body, credentials: Credentials, previous: Reusable

@@ -22,7 +22,7 @@ T = TypeVar("T")
 _SLICE_SECONDS = 0.00025
 """How long building may hold the event loop before requests get their turns."""
 
-_TURNS = 8
+_TURNS = 16
 """Turns of the loop between two slices: a request takes several, and should meet one slice, not one at each turn."""
 
 _FREED_AT_ONCE = 256
@@ -103,7 +103,7 @@ class ConfigReceiver:
         body = await self._in_slices(read_body(sealed.manifest, unpacked))
         del unpacked
         table, reusable = await self._in_slices(build(sealed.manifest, body, credentials, self._reusable))
-        retired: list[object] = [self.table, self._reusable]
+        retired = [*self._reusable.parts(), self.table.policies, *self.table.index.parts()]
         entries = body.entries
         self.table, self._reusable = table, reusable
         del body
@@ -120,12 +120,12 @@ class ConfigReceiver:
             len(table.models),
         )
         while retired:
-            # Each holds thousands of objects: freed one by one, with a turn for requests after each.
+            # Each holds thousands of objects: freed one by one, with turns for requests after each.
             retired.pop()
-            await asyncio.sleep(0)
+            await self._let_others()
         while entries:
             del entries[-_FREED_AT_ONCE:]
-            await asyncio.sleep(0)
+            await self._let_others()
 
     async def _in_slices(self, steps: Generator[None, None, T]) -> T:
         """Run ``steps`` to their end, letting requests have their turns every fraction of a millisecond."""
@@ -137,9 +137,13 @@ class ConfigReceiver:
                 result: T = finished.value
                 return result
             if self._monotonic() >= slice_ends:
-                for _ in range(_TURNS):
-                    await asyncio.sleep(0)
+                await self._let_others()
                 slice_ends = self._monotonic() + _SLICE_SECONDS
+
+    @staticmethod
+    async def _let_others() -> None:
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
 
     def _freeze(self) -> None:
         """Take what lives as long as a table out of garbage collections: walking over it stalls every request.

@@ -168,6 +168,10 @@ class PolicyIndex:
             if rank % _STEP == 0:
                 yield
 
+    def parts(self) -> list[object]:
+        """What it is made of, to be let go of piece by piece."""
+        return [getattr(self, name) for name in self.__slots__]
+
     def header_conditions(self, headers: Mapping[str, str]) -> tuple[str, ...]:
         """Which header conditions of any policy hold; ``headers`` must find names whatever their case."""
         if not self._headers:
