@@ -137,7 +137,7 @@ async def _make_context(settings: Settings, stack: AsyncExitStack) -> Context:
     _register_gauges(metrics, pipeline, [lines for lines in (record_lines, access) if lines is not None])
     housekeeping = asyncio.create_task(_keep_house(store, receiver, breakers), name="housekeeping")
     stack.push_async_callback(_cancelled, housekeeping)
-    return Context(pipeline, sink, metrics, recorder, settings, version("fairlead"))
+    return Context(pipeline, recorder, settings, version("fairlead"))
 
 
 class DecisionIds:

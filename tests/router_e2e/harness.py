@@ -141,7 +141,7 @@ class Harness:
     async def record(self, decision: str | Reply) -> dict[str, Any]:
         """The decision record, once it is written, checked against the published schema."""
         wanted = decision.decision if isinstance(decision, Reply) else decision
-        await eventually(lambda: self.running.context.sink.get(wanted) is not None, f"a record of {wanted}")
+        await eventually(lambda: self.running.context.recorder.find(wanted) is not None, f"a record of {wanted}")
         reply = await self.request("GET", f"/-/decisions/{wanted}", admin=True)
         assert reply.status == 200, reply.body
         record: dict[str, Any] = reply.json["record"]
@@ -150,9 +150,9 @@ class Harness:
 
     async def newest_record(self, count: int = 1) -> dict[str, Any]:
         """The newest record, once ``count`` records are there."""
-        sink = self.running.context.sink
-        await eventually(lambda: len(sink.latest(count)) >= count, f"{count} records")
-        return await self.record(sink.latest(1)[0])
+        recorder = self.running.context.recorder
+        await eventually(lambda: len(recorder.latest(count)) >= count, f"{count} records")
+        return await self.record(recorder.latest(1)[0])
 
     async def metrics(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
         """All samples by name and sorted labels."""

@@ -9,6 +9,7 @@ from fairlead_router.explain.decisions import explain_decision
 from fairlead_router.explain.words import decision_in_words
 from fairlead_router.http.context import CONTEXT, Context
 from fairlead_router.http.responses import error_response, json_response
+from fairlead_router.record.metrics import Metrics
 
 
 def make_admin_app(context: Context) -> web.Application:
@@ -24,9 +25,8 @@ def make_admin_app(context: Context) -> web.Application:
 
 async def metrics(request: web.Request) -> web.Response:
     """Prometheus text format."""
-    context = request.app[CONTEXT]
-    context.recorder.flush()
-    return web.Response(body=context.metrics.render(), headers={"Content-Type": context.metrics.content_type})
+    recorder = request.app[CONTEXT].recorder
+    return web.Response(body=recorder.render_metrics(), headers={"Content-Type": Metrics.content_type})
 
 
 async def config(request: web.Request) -> web.Response:
@@ -54,17 +54,14 @@ async def config(request: web.Request) -> web.Response:
 
 async def decisions(request: web.Request) -> web.Response:
     """Ids of the newest decisions."""
-    context = request.app[CONTEXT]
-    context.recorder.flush()
-    return json_response({"decisions": context.sink.latest(100)})
+    return json_response({"decisions": request.app[CONTEXT].recorder.latest(100)})
 
 
 async def decision(request: web.Request) -> web.Response:
     """One decision: the record and its explanation, as JSON or (``Accept: text/plain``) in words."""
     context = request.app[CONTEXT]
     wanted = request.match_info["id"]
-    context.recorder.flush()
-    record = context.sink.get(wanted)
+    record = context.recorder.find(wanted)
     if record is None:
         return error_response(decision_not_kept(wanted, context.settings.decision_buffer))
     explained = explain_decision(context.pipeline.receiver.table, record)

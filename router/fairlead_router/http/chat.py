@@ -9,6 +9,7 @@ from aiohttp import web
 
 from fairlead_contract.decision import Outcome
 from fairlead_router.dispatch.answers import Begun, Whole
+from fairlead_router.dispatch.failures import CLIENT_CLOSED
 from fairlead_router.errors import RouterError, body_too_slow, internal, invalid_request, too_large
 from fairlead_router.http.context import CONTEXT
 from fairlead_router.http.responses import JSON, decision_headers, error_response
@@ -43,7 +44,8 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     """Decide, call, pass on; whatever happens, exactly one record and one settlement."""
     pipeline = request.app[CONTEXT].pipeline
     flow = pipeline.arrive()
-    status, outcome, error_code = _CLIENT_CLOSED_REQUEST, Outcome.CANCELLED, "client_closed_request"
+    status, outcome = _CLIENT_CLOSED_REQUEST, Outcome.CANCELLED
+    error_code: str | None = CLIENT_CLOSED
     try:
         try:
             pipeline.identify(flow, request.headers)
@@ -55,7 +57,9 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
                     status = response.status
                     return response
                 status = answer.status
-                outcome, error_code = (Outcome.SUCCEEDED, "") if status == 200 else (Outcome.REFUSED, "request_refused")
+                outcome, error_code = (
+                    (Outcome.SUCCEEDED, None) if status == 200 else (Outcome.REFUSED, "request_refused")
+                )
                 return _whole(pipeline, flow, answer)
         except RouterError as error:
             status, error_code = error.status, error.code
@@ -64,8 +68,7 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
         except (asyncio.CancelledError, ConnectionError) as gone:
             if flow.end is not None and not isinstance(gone, ConnectionAbortedError):
                 # It left with its whole answer: many clients hang up at ``[DONE]``.
-                status, outcome = 200, flow.end.outcome
-                error_code = "" if flow.end.error is None else flow.end.error.code
+                status, outcome, error_code = 200, flow.end.outcome, flow.end.code
             raise
         except Exception:
             logger.exception("decision %s failed", flow.id)
@@ -74,7 +77,7 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
             return error_response(failure, decision_headers(pipeline, flow))
     finally:
         await pipeline.finish(
-            flow, method=request.method, path=request.path, status=status, outcome=outcome, error=error_code or None
+            flow, method=request.method, path=request.path, status=status, outcome=outcome, error=error_code
         )
 
 
@@ -95,7 +98,7 @@ def _whole(pipeline: Pipeline, flow: Flow, answer: Whole) -> web.Response:
 
 async def _stream(
     request: web.Request, pipeline: Pipeline, flow: Flow, begun: Begun
-) -> tuple[web.StreamResponse, Outcome, str]:
+) -> tuple[web.StreamResponse, Outcome, str | None]:
     headers = decision_headers(pipeline, flow)
     headers["x-fairlead-model"] = begun.running.entry.key
     headers["x-fairlead-attempts"] = str(len(begun.running.job.attempts) + 1)
@@ -117,4 +120,4 @@ async def _stream(
         if request.transport is not None:
             request.transport.abort()
         raise
-    return response, end.outcome, "" if end.error is None else end.error.code
+    return response, end.outcome, end.code

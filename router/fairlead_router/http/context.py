@@ -8,9 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from fairlead_router.pipeline import Pipeline
-from fairlead_router.record.metrics import Metrics
 from fairlead_router.record.recorder import Recorder
-from fairlead_router.record.sink import RecordSink
 from fairlead_router.settings import Settings
 
 
@@ -19,10 +17,7 @@ class Context:
     """Everything a handler may need."""
 
     pipeline: Pipeline
-    sink: RecordSink
-    metrics: Metrics
     recorder: Recorder
-    """Its ``flush`` comes before any look at ``sink`` or ``metrics``."""
     settings: Settings
     version: str
     degraded: dict[str, str] = field(default_factory=dict)

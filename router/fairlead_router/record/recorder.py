@@ -70,22 +70,8 @@ class Finished(msgspec.Struct):
     budgets: tuple[BudgetUse, ...] = ()
 
 
-class _Ended(msgspec.Struct, frozen=True):
-    """What is left of a finished request once its record is made: nothing of its body."""
-
-    id: str
-    method: str
-    path: str
-    arrived_at: float
-    duration_seconds: float
-    status: int
-    outcome: Outcome
-    error: str | None
-    record: DecisionRecord | None
-
-
 class Recorder:
-    """Feeds sink, access log and metrics, off the path of the request.
+    """Feeds sink, access log and metrics, off the path of the request; whoever reads them asks here.
 
     ``defer`` is given :meth:`flush` to be called a little later; many requests at once are encoded and counted in a
     fraction of the time that they take one by one. Without it everything happens at once.
@@ -105,40 +91,48 @@ class Recorder:
         self._access = access
         self._router = router
         self._defer = defer
-        self._waiting: list[_Ended] = []
+        self._waiting: list[tuple[Finished, DecisionRecord | None]] = []
 
     def finish(self, finished: Finished) -> None:
-        """Keep, count and log. Requests refused before their facts were known have a line and a count, but no record."""
+        """Keep, count and log; ``finished`` is the recorder's from now on.
+
+        Requests refused before their facts were known have a line and a count, but no record.
+        """
         record = None if finished.facts is None else self._record(finished, finished.facts)
-        self._waiting.append(
-            _Ended(
-                finished.id,
-                finished.method,
-                finished.path,
-                finished.arrived_at,
-                finished.duration_seconds,
-                finished.status,
-                finished.outcome,
-                finished.error,
-                record,
-            )
-        )
+        # The job holds the request's body, which must not wait here.
+        finished.job = finished.selection = None
+        self._waiting.append((finished, record))
         if self._defer is None or len(self._waiting) >= _MAX_WAITING:
             self.flush()
         elif len(self._waiting) == 1:
             self._defer(self.flush)
 
     def flush(self) -> None:
-        """Record what has ended so far. Whoever reads sink or metrics calls this first."""
+        """Record what has ended so far."""
         waiting, self._waiting = self._waiting, []
-        for ended in waiting:
-            if ended.record is None:
-                self._metrics.count_refusal(ended.status)
+        for finished, record in waiting:
+            if record is None:
+                self._metrics.count_refusal(finished.status)
             else:
-                self._sink.put(ended.record)
-                self._metrics.count(ended.record)
+                self._sink.put(record)
+                self._metrics.count(record)
             if self._access is not None:
-                self._access.put(msgspec.json.encode(_access_line(ended)) + b"\n")
+                self._access.put(msgspec.json.encode(_access_line(finished, record)) + b"\n")
+
+    def find(self, decision_id: str) -> DecisionRecord | None:
+        """The record of a request that has ended, while it is kept."""
+        self.flush()
+        return self._sink.get(decision_id)
+
+    def latest(self, count: int) -> list[str]:
+        """Ids of the newest records, newest first."""
+        self.flush()
+        return self._sink.latest(count)
+
+    def render_metrics(self) -> bytes:
+        """All metrics, every request that has ended among them, in the text exposition format."""
+        self.flush()
+        return self._metrics.render()
 
     def _record(self, finished: Finished, facts: Facts) -> DecisionRecord:
         selection, job = finished.selection, finished.job
@@ -187,8 +181,7 @@ def _second(unix_seconds: int) -> str:
     return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _access_line(finished: _Ended) -> AccessLine:
-    record = finished.record
+def _access_line(finished: Finished, record: DecisionRecord | None) -> AccessLine:
     line = AccessLine(
         timestamp=_timestamp(finished.arrived_at),
         level=_LEVELS.get(finished.outcome, "error" if finished.status >= 500 else "info"),

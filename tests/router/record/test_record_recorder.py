@@ -204,6 +204,16 @@ def test_what_has_ended_is_recorded_together_a_little_later() -> None:
     assert len(deferred) == 1
 
 
+def test_whoever_reads_sees_what_has_just_ended() -> None:
+    recorder = Recorder(RecordSink(capacity=9), Metrics(), None, router="r", defer=lambda flush: None)
+    recorder.finish(finished(facts=some_facts(), id="d-0"))
+    assert recorder.find("d-0") is not None
+    recorder.finish(finished(facts=some_facts(), id="d-1"))
+    assert recorder.latest(1) == ["d-1"]
+    recorder.finish(finished(facts=some_facts(), id="d-2"))
+    assert b'model_router_requests_total{model="none",status="200"} 3.0' in recorder.render_metrics()
+
+
 def test_what_waits_to_be_recorded_is_bounded() -> None:
     sink, deferred = RecordSink(capacity=1000), list[Callable[[], None]]()
     recorder = Recorder(sink, Metrics(), None, router="r", defer=deferred.append)
