@@ -12,6 +12,7 @@ from bench.decide.swapping import measure_swapping
 from bench.decide.world import make_world
 from bench.report import Report
 from fairlead_contract.snapshot import Credential, Credentials, Sealed, unseal
+from fairlead_contract.steps import run_to_end
 from fairlead_crds.compile import Resources
 from fairlead_router.config.build import Reusable, build
 from fairlead_router.config.table import Table
@@ -56,14 +57,9 @@ def make_credentials(resources: Resources) -> Credentials:
 
 def make_table(sealed: Sealed, credentials: Credentials) -> Table:
     """The table of a snapshot, built without a loop."""
-    steps = build(sealed.manifest, unseal(sealed), credentials, Reusable())
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            table: Table = finished.value[0]
-            gc.freeze()  # as the receiver does
-            return table
+    table, _ = run_to_end(build(sealed.manifest, unseal(sealed), credentials, Reusable()))
+    gc.freeze()  # as the receiver does
+    return table
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.report import Report, percentile
 from fairlead_contract.snapshot import Sealed, unseal
+from fairlead_contract.steps import run_to_end
 from fairlead_crds.compile import Compilation, Resources, Settings, compile_resources
 from fairlead_router.config.build import Reusable, build
 
@@ -82,10 +83,5 @@ def measure_building(report: Report, first: Compilation, edited: Sealed, credent
     reusable = Reusable()
     for label, sealed in (("first", first.snapshot), ("after one edit", edited)):
         began = perf_counter()
-        steps = build(sealed.manifest, unseal(sealed), credentials, reusable)
-        try:
-            while True:
-                next(steps)
-        except StopIteration as finished:
-            _, reusable = finished.value
+        _, reusable = run_to_end(build(sealed.manifest, unseal(sealed), credentials, reusable))
         report.add(f"table, {label}", (perf_counter() - began) * 1000, "ms", note="unpacked, checked, linked, indexed")

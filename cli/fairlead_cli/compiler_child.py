@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from fairlead_cli.files.frames import BadFrame, Frame, read_frames
+from fairlead_cli.files.frames import BadFrame, Frame, prefixed, read_frames
 from fairlead_cli.files.problems import ProblemSeverity
 from fairlead_contract.snapshot import Sealed, SnapshotRejected
 from fairlead_router.http.context import Context
@@ -48,7 +48,7 @@ class CompilerChild:
             limit=_MAX_FRAME_BUFFER,
         )
         if resume and self._process.stdin is not None:
-            self._process.stdin.write(len(self._sealed).to_bytes(4, "big") + self._sealed)
+            self._process.stdin.write(prefixed(self._sealed))
             with suppress(ConnectionError):
                 await self._process.stdin.drain()
 
@@ -109,19 +109,7 @@ class CompilerChild:
             level = logging.INFO if problem.severity is ProblemSeverity.NOTE else logging.WARNING
             logger.log(level, "%s", problem)
         for finding in frame.findings:
-            logger.warning(
-                "%s:%d:%d: %s: %s %s/%s %s: %s [%s]",
-                finding.file,
-                finding.line,
-                finding.column,
-                finding.severity.lower(),
-                finding.kind,
-                finding.namespace,
-                finding.name,
-                finding.field,
-                finding.message,
-                finding.reason,
-            )
+            logger.warning("%s", finding)
         if not frame.sealed:
             return
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from fairlead_cli.files.scan import Scan, scan
 from fairlead_contract.snapshot import Credentials, Sealed, SnapshotRejected
 from fairlead_router.config.receiver import ConfigReceiver
 
@@ -18,11 +19,12 @@ _POLL_SECONDS = 0.25
 
 async def follow_snapshot_file(snapshot: Path, credentials: Path | None, receiver: ConfigReceiver) -> None:
     """Offer the file's content to ``receiver`` at each change, for ever. A file that cannot be read changes nothing."""
-    seen: tuple[object, ...] | None = None
+    files = [str(path) for path in (snapshot, credentials) if path is not None]
+    seen: Scan | None = None
     while True:
-        signature = (_signature(snapshot), None if credentials is None else _signature(credentials))
-        if signature != seen:
-            seen = signature
+        found = scan(files)
+        if found != seen:
+            seen = found
             try:
                 sealed, values = await asyncio.to_thread(_read, snapshot, credentials)
             except (OSError, SnapshotRejected, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -37,11 +39,3 @@ def _read(snapshot: Path, credentials: Path | None) -> tuple[Sealed, Credentials
     if credentials is not None:
         values = msgspec.json.decode(credentials.read_bytes(), type=Credentials)
     return Sealed.from_bytes(snapshot.read_bytes()), values
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_size, status.st_ino)

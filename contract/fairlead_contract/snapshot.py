@@ -16,6 +16,7 @@ from enum import StrEnum
 import msgspec
 
 from fairlead_contract.fragments import AnyFragment
+from fairlead_contract.steps import run_to_end
 
 SCHEMA_VERSION = 1
 """Version of the body that this code writes. Readers accept this one and the one before (DESIGN, version skew)."""
@@ -230,13 +231,7 @@ def read_body(manifest: Manifest, body: bytes) -> Generator[None, None, Body]:
 
 def unseal(sealed: Sealed) -> Body:
     """Unpack, check and read at once. Raises :class:`SnapshotRejected`."""
-    steps = read_body(sealed.manifest, unpack(sealed))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            body: Body = finished.value
-            return body
+    return run_to_end(read_body(sealed.manifest, unpack(sealed)))
 
 
 def _decode_body(body: bytes) -> Generator[None, None, Body]:

@@ -15,6 +15,7 @@ from fairlead_router.dialect.openai_request import ChatRequest, parse_chat_reque
 from fairlead_router.dispatch.answers import Begun, Whole
 from fairlead_router.dispatch.breaker import BreakerRegistry
 from fairlead_router.dispatch.dispatcher import Dispatcher
+from fairlead_router.dispatch.failures import CLIENT_CLOSED
 from fairlead_router.dispatch.job import Job
 from fairlead_router.dispatch.stream import StreamEnd, let_go, relay
 from fairlead_router.errors import model_ambiguous, model_not_found, no_policy, not_ready
@@ -116,7 +117,7 @@ class Pipeline:
         write_end: Callable[[], Awaitable[None]],
     ) -> StreamEnd:
         """Pass a stream on. From its first write on the answer is committed; ``flow.end`` says how it ended."""
-        flow.committed = self._clock() - flow.started
+        flow.committed = self.elapsed(flow)
         attempts = self._dispatcher.attempts
         flow.end = end = await relay(begun, write, attempts, self._clock)
         try:
@@ -131,7 +132,7 @@ class Pipeline:
         """The client went away between the beginning of a stream and its first byte."""
         begun.answer.close()
         self.breakers.of(begun.running.entry.key, begun.running.endpoint.name).release()
-        self._dispatcher.attempts.settle_stream(begun, Outcome.CANCELLED, "client_closed_request")
+        self._dispatcher.attempts.settle_stream(begun, Outcome.CANCELLED, CLIENT_CLOSED)
 
     async def finish(
         self, flow: Flow, *, method: str, path: str, status: int, outcome: Outcome, error: str | None
@@ -147,7 +148,7 @@ class Pipeline:
                 method=method,
                 path=path,
                 arrived_at=flow.arrived_at,
-                duration_seconds=self._clock() - flow.started,
+                duration_seconds=self.elapsed(flow),
                 status=status,
                 outcome=outcome,
                 error=error,
@@ -173,7 +174,7 @@ class Pipeline:
     def overhead_milliseconds(self, flow: Flow) -> float:
         """Time spent so far that was not spent waiting for somebody else."""
         waited = 0.0 if flow.job is None else flow.job.waited
-        return max(0.0, (self._clock() - flow.started - waited) * 1000)
+        return max(0.0, (self.elapsed(flow) - waited) * 1000)
 
     def facts(self, table: Table, identity: Identity, headers: Mapping[str, str], request: ChatRequest) -> Facts:
         """What is known of a request, without its text."""

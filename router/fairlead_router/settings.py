@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -80,6 +81,14 @@ def networks(text: str) -> tuple[Network, ...]:
     return tuple(result)
 
 
+def _number(text: str, kind: type[int] | type[float]) -> int | float:
+    """Raises ``ValueError``."""
+    with suppress(ValueError):
+        if (number := kind(text)) >= 0:
+            return number
+    raise ValueError(f"takes a {'whole ' if kind is int else ''}number of at least 0")
+
+
 def _convert(variable: str, name: str, text: str) -> object:
     default = Settings.__dataclass_fields__[name].default
     try:
@@ -93,14 +102,7 @@ def _convert(variable: str, name: str, text: str) -> object:
                 raise ValueError("takes true or false")
             return lowered in {"true", "1"}
         if isinstance(default, int | float):
-            kind = type(default)
-            try:
-                number = kind(text)
-            except ValueError:
-                number = kind(-1)
-            if not number >= 0:
-                raise ValueError(f"takes a {'whole ' if kind is int else ''}number of at least 0")
-            return number
+            return _number(text, type(default))
     except ValueError as error:
         raise SettingError(f"{variable}={text!r}: {error}") from error
     return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from fairlead_contract.decision import DecisionRecord, Draw, Facts, Outcome, PolicyUsed, SnapshotUsed
@@ -18,6 +18,7 @@ from fairlead_contract.fragments import (
     WorkspaceFragment,
 )
 from fairlead_contract.snapshot import Credentials, Sealed, make_entry, seal, unseal
+from fairlead_contract.steps import run_to_end
 from fairlead_router.account.ledger import Account
 from fairlead_router.admit.limits import Admission
 from fairlead_router.config.build import Reusable, build
@@ -85,21 +86,11 @@ def sealed(*fragments: AnyFragment, epoch: int = 1, revision: int = 1) -> Sealed
     return seal(entries, compiler_version="test", epoch=epoch, revision=revision)
 
 
-def run(steps: Generator[None, None, T]) -> T:
-    """The value of a generator that only yields to let others through."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            result: T = finished.value
-            return result
-
-
 def built(
     *fragments: AnyFragment, credentials: Credentials = NO_CREDENTIALS, previous: Reusable | None = None
 ) -> tuple[Table, Reusable]:
     snapshot = sealed(*fragments)
-    return run(build(snapshot.manifest, unseal(snapshot), credentials, previous or Reusable()))
+    return run_to_end(build(snapshot.manifest, unseal(snapshot), credentials, previous or Reusable()))
 
 
 def a_table(*fragments: AnyFragment) -> Table:

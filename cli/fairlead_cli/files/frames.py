@@ -7,7 +7,7 @@ A frame is four bytes of length, big-endian, then msgpack. Of this folder the pa
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import msgspec
 
@@ -42,6 +42,11 @@ class LocatedFinding(msgspec.Struct, frozen=True):
     reason: str
     message: str
 
+    def __str__(self) -> str:
+        subject = f"{self.kind} {self.namespace}/{self.name} {self.field}"
+        place = f"{self.file}:{self.line}:{self.column}"
+        return f"{place}: {self.severity.lower()}: {subject}: {self.message} [{self.reason}]"
+
 
 class Frame(msgspec.Struct, frozen=True):
     """One compilation with everything around it."""
@@ -62,8 +67,17 @@ _DECODER = msgspec.msgpack.Decoder(Frame)
 
 def encode(frame: Frame) -> bytes:
     """``frame`` as it goes into the pipe."""
-    body = _ENCODER.encode(frame)
+    return prefixed(_ENCODER.encode(frame))
+
+
+def prefixed(body: bytes) -> bytes:
+    """``body`` behind its length, as everything goes through the pipes between the two processes."""
     return len(body).to_bytes(_PREFIX_BYTES, "big") + body
+
+
+def read_prefixed(pipe: BinaryIO) -> bytes:
+    """What :func:`prefixed` made, or as much of it as there is before the pipe ends."""
+    return pipe.read(int.from_bytes(pipe.read(_PREFIX_BYTES), "big"))
 
 
 async def read_frames(reader: asyncio.StreamReader) -> AsyncIterator[Frame]:

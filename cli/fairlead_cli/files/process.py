@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from fairlead_cli.files.arguments import add_namespace_arguments, platform_namespaces
 from fairlead_cli.files.compiler import FolderCompiler
-from fairlead_cli.files.frames import encode
+from fairlead_cli.files.frames import encode, read_prefixed
 from fairlead_cli.files.scan import scan
 from fairlead_cli.files.source import FolderReader
 from fairlead_cli.files.watch import watch
@@ -76,9 +76,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _published_before(stdin: BinaryIO) -> Previous | None:
-    length = int.from_bytes(stdin.read(4), "big")
     try:
-        return Previous.from_snapshot(Sealed.from_bytes(stdin.read(length)))
+        return Previous.from_snapshot(Sealed.from_bytes(read_prefixed(stdin)))
     except SnapshotRejected as rejected:
         logger.error("the snapshot to go on from cannot be read, so nothing is known as last good: %s", rejected)
         return None

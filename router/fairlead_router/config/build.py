@@ -7,7 +7,7 @@ between; nothing sees the new table before it is complete.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from operator import attrgetter
 
 import msgspec
@@ -60,14 +60,7 @@ class Reusable:
 
     def parts(self) -> list[object]:
         """What it is made of, to be let go of piece by piece."""
-        return [
-            self.fragments,
-            self.providers,
-            self.models,
-            self.policies,
-            self.credentials,
-            self.digest_of_provider,
-        ]
+        return [getattr(self, each.name) for each in fields(self)]
 
 
 def build(

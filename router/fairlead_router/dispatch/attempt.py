@@ -193,4 +193,4 @@ class Attempts:
         """The client hung up before an answer was committed: the provider may bill the input it read."""
         self._breakers.of(running.entry.key, running.endpoint.name).release()
         usage = Usage(input_tokens=running.job.request.estimated_input_tokens, estimated=True)
-        running.finish(Outcome.CANCELLED, self._clock(), error="client_closed_request", usage=usage)
+        running.finish(Outcome.CANCELLED, self._clock(), error=failures.CLIENT_CLOSED, usage=usage)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fairlead_router.config.table import EndpointEntry, ModelEntry
 from fairlead_router.dispatch.breaker import BreakerRegistry, BreakerRules
 from fairlead_router.dispatch.job import Job
+from fairlead_router.select.draws import pick_by_weight
 from fairlead_router.select.view import BreakerState
 
 
@@ -24,27 +25,25 @@ def take_endpoint(
 
     ``None``: there is none; of an endpoint that is half open, all probes may be out. In panic every breaker is passed.
     """
-    if len(entry.provider.endpoints) == 1 and not job.selection.hard.regions:
-        only = entry.provider.endpoints[0]
-        return only if breakers.of(entry.key, only.name).acquire(now, rules) or job.panic else None
-    allowed = [endpoint for endpoint in entry.provider.endpoints if job.selection.hard.endpoint_allowed(endpoint)]
+    allowed = job.selection.hard.endpoints_allowed(entry)
     while (endpoint := _choose(job, entry, allowed, tried, breakers, now, draw)) is not None:
         if breakers.of(entry.key, endpoint.name).acquire(now, rules) or job.panic:
             return endpoint
-        allowed = [each for each in allowed if each is not endpoint]
+        allowed = tuple(each for each in allowed if each is not endpoint)
     return None
 
 
 def _choose(
     job: Job,
     entry: ModelEntry,
-    allowed: list[EndpointEntry],
+    allowed: Sequence[EndpointEntry],
     tried: set[str],
     breakers: BreakerRegistry,
     now: float,
     draw: Callable[[], float],
 ) -> EndpointEntry | None:
     """By role, then by weight: first untried ones whose breaker is not open."""
+    pool: Sequence[EndpointEntry]
     alive = [
         endpoint for endpoint in allowed if breakers.view(entry.key, endpoint.name, now).state is not BreakerState.OPEN
     ]
@@ -53,9 +52,4 @@ def _choose(
     pool = [endpoint for endpoint in pool if not endpoint.backup] or pool
     if len(pool) < 2:
         return pool[0] if pool else None
-    point = draw() * sum(endpoint.weight for endpoint in pool)
-    for endpoint in pool:
-        point -= endpoint.weight
-        if point < 0:
-            return endpoint
-    return pool[-1]
+    return pick_by_weight(pool, draw())

@@ -14,6 +14,9 @@ from enum import Enum, auto
 from fairlead_contract.decision import Outcome
 from fairlead_contract.fragments import Cause, RetryCondition
 
+CLIENT_CLOSED = "client_closed_request"
+"""The error of an attempt, and of a request, whose client hung up."""
+
 
 class Blame(Enum):
     """What the breaker hears."""

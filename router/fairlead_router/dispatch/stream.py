@@ -16,6 +16,7 @@ from fairlead_router.dialect.openai_error import openai_error_body
 from fairlead_router.dialect.openai_response import BadAnswer
 from fairlead_router.dispatch.answers import Begun, pass_events
 from fairlead_router.dispatch.attempt import Attempts
+from fairlead_router.dispatch.failures import CLIENT_CLOSED
 from fairlead_router.dispatch.providers.base import CallFailed
 from fairlead_router.errors import RouterError, upstream_cut
 
@@ -34,6 +35,11 @@ class StreamEnd:
     outcome: Outcome
     error: RouterError | None = None
 
+    @property
+    def code(self) -> str | None:
+        """The error's code, if it ended in one."""
+        return None if self.error is None else self.error.code
+
 
 async def relay(
     begun: Begun, write: Callable[[bytes], Awaitable[None]], attempts: Attempts, clock: Callable[[], float]
@@ -44,15 +50,16 @@ async def relay(
     hung up on, what was used is charged, and the exception goes on. After a success the provider's connection is still
     open: :func:`let_go` and closing it come next.
     """
-    outcome, error = Outcome.CANCELLED, "client_closed_request"
+    outcome = Outcome.CANCELLED
+    code: str | None = CLIENT_CLOSED
     try:
         end = await _pass_on(begun, write, attempts, clock)
-        outcome, error = end.outcome, end.error.code if end.error is not None else ""
+        outcome, code = end.outcome, end.code
         return end
     finally:
         if outcome is not Outcome.SUCCEEDED:
             begun.answer.close()
-        attempts.settle_stream(begun, outcome, error or None)
+        attempts.settle_stream(begun, outcome, code)
 
 
 async def let_go(begun: Begun, write_end: Callable[[], Awaitable[None]], attempts: Attempts) -> None:

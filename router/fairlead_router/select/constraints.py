@@ -49,9 +49,12 @@ class HardConstraints(msgspec.Struct, frozen=True):
             allowed,
         )
 
-    def endpoint_allowed(self, endpoint: EndpointEntry) -> bool:
-        """Whether the endpoint lies in a region of every layer; one without a region lies in none."""
-        return not self.regions or all(endpoint.region in regions for regions in self.regions)
+    def endpoints_allowed(self, entry: ModelEntry) -> tuple[EndpointEntry, ...]:
+        """The endpoints that lie in a region of every layer; one without a region lies in none."""
+        endpoints = entry.provider.endpoints
+        if not self.regions:
+            return endpoints
+        return tuple(each for each in endpoints if all(each.region in regions for regions in self.regions))
 
 
 _NOTHING = Constraints()
@@ -88,7 +91,7 @@ def _by_constraint(entry: ModelEntry, hard: HardConstraints) -> Removal | None:
     if not hard.compliance <= entry.compliance:
         lacking = hard.compliance - entry.compliance
         return Removal(by=RemovedBy.COMPLIANCE, message=f"required compliance it lacks: {', '.join(sorted(lacking))}")
-    if hard.regions and not any(hard.endpoint_allowed(endpoint) for endpoint in entry.provider.endpoints):
+    if hard.regions and not hard.endpoints_allowed(entry):
         wanted = " and ".join("/".join(sorted(regions)) for regions in hard.regions)
         return Removal(by=RemovedBy.REGION, message=f"no endpoint of its provider lies in {wanted}")
     return None

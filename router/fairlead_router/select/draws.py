@@ -3,9 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 from fairlead_contract.decision import Draw
+
+
+class Weighty(Protocol):
+    """Something with a share."""
+
+    @property
+    def weight(self) -> int:
+        """Relative to the others."""
+        ...
+
+
+W = TypeVar("W", bound=Weighty)
+
+
+def pick_by_weight(items: Sequence[W], number: float) -> W:
+    """The item that ``number``, drawn from [0, 1), falls on when weights are laid end to end; the last, if all are 0."""
+    point = number * sum([item.weight for item in items])
+    for item in items:
+        point -= item.weight
+        if point < 0:
+            return item
+    return next((item for item in reversed(items) if item.weight), items[-1])
 
 
 class DrawSource(Protocol):

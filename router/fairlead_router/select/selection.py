@@ -226,9 +226,7 @@ def _apply_breakers(
             continue
         shortest: float | None = None
         closed = False
-        for endpoint in entry.provider.endpoints:
-            if not hard.endpoint_allowed(endpoint):
-                continue
+        for endpoint in hard.endpoints_allowed(entry):
             breaker = view.breakers.view(entry.key, endpoint.name, now)
             if breaker.state is not BreakerState.CLOSED:
                 text = breaker.state.value

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from fairlead_router.config.table import TargetEntry
+from fairlead_router.select.draws import pick_by_weight
 
 
 class Ranking(msgspec.Struct, frozen=True):
@@ -34,13 +35,7 @@ def weighted(targets: Sequence[TargetEntry], draw: Callable[[], float]) -> Ranki
     if total == 0:
         after = sorted(targets, key=_after_weighted)
         return Ranking(tuple(after), {after[0].name: 1.0})
-    point = draw() * total
-    first = next(target for target in reversed(targets) if target.weight)
-    for target in targets:
-        point -= target.weight
-        if point < 0:
-            first = target
-            break
+    first = pick_by_weight(targets, draw())
     rest = [target for target in targets if target is not first]
     if len(rest) > 1:
         rest.sort(key=_after_weighted)

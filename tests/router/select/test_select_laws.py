@@ -117,8 +117,7 @@ def test_panic_puts_back_one_candidate_and_only_when_everybody_left_is_broken(
         for entry in tried
         if all(
             world.view.breakers.view(entry.key, endpoint.name, 0.0).state is BreakerState.OPEN
-            for endpoint in entry.provider.endpoints
-            if selection.hard.endpoint_allowed(endpoint)
+            for endpoint in selection.hard.endpoints_allowed(entry)
         )
     ]
     assert len(open_everywhere) == 1
