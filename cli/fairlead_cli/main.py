@@ -11,6 +11,7 @@ from importlib.metadata import version
 _COMMANDS = {
     "serve": "run a router on resources in a folder, or on a snapshot file",
     "validate": "check resources in files and print what is wrong with them",
+    "operator": "watch resources on an API server, compile and publish them, write status",
     "why": "tell why a request went where it went",
 }
 

@@ -1,4 +1,6 @@
-"""Addresses that no provider may have. The compiler holds literal ones against this, routers every resolved one.
+"""Addresses that no provider may have, and hosts that a Secret's value may be sent to.
+
+The compiler holds literal addresses against this, routers every resolved one.
 
 Whether loopback is allowed is each router's own setting, so it is not decided here.
 """
@@ -6,7 +8,10 @@ Whether loopback is allowed is each router's own setting, so it is not decided h
 from __future__ import annotations
 
 import ipaddress
+import unicodedata
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from urllib.parse import unquote, urlsplit
 
 Address = IPv4Address | IPv6Address
 
@@ -57,3 +62,18 @@ def refused_kind(address: Address) -> str | None:
     if isinstance(address, IPv4Address) and address in _RESERVED:
         return "a reserved or broadcast address"
     return None
+
+
+@lru_cache(maxsize=8192)
+def host_of(url: str) -> str:
+    """The host as a resolver would see it: unescaped, compatibility forms folded, lower case, without a final dot."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+    return unicodedata.normalize("NFKC", unquote(host)).replace("。", ".").lower().rstrip(".")
+
+
+def host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
+    """``*.`` stands for one or more labels before the rest."""
+    return any(host == item or (item.startswith("*.") and host.endswith(item[1:])) for item in allowed)

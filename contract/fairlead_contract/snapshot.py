@@ -44,7 +44,6 @@ class RejectReason(StrEnum):
     SCHEMA_UNSUPPORTED = "SchemaUnsupported"
     TOO_LARGE = "TooLarge"
     STALE = "Stale"
-    CREDENTIALS_PENDING = "CredentialsPending"
 
 
 class SnapshotRejected(Exception):

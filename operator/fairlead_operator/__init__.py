@@ -1,5 +1,6 @@
-"""The control plane's edge: watch resources, compile, publish, report status.
+"""The operator: watches resources, compiles them, publishes the snapshot, and writes status that tells the truth.
 
-In come the four kinds from the API server; out go one snapshot, its credentials and conditions.
-Deciding what a resource means does not belong here: that is ``fairlead_crds.compile``.
+A change goes through the rooms in this order: ``observe`` (Kopf watches and authoritative lists feed one inventory),
+``fairlead_crds.compile`` (pure), ``publish`` (ConfigMap and Secret), ``routers`` (what the routers run), ``status``
+(conditions and Events). ``lead`` lets one replica do all this. ``operator.py`` shows the way on one page.
 """

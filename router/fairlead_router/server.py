@@ -19,6 +19,7 @@ import aiohttp
 from aiohttp import web
 
 from fairlead_router.admit.limits import Admission
+from fairlead_router.config.doors.status import DoorGauges, Doors
 from fairlead_router.config.receiver import ConfigReceiver
 from fairlead_router.dispatch.addresses import GuardedSockets
 from fairlead_router.dispatch.attempt import Attempts
@@ -134,10 +135,11 @@ async def _make_context(settings: Settings, stack: AsyncExitStack) -> Context:
         wall=time.time,
         new_id=DecisionIds(),
     )
-    _register_gauges(metrics, pipeline, [lines for lines in (record_lines, access) if lines is not None])
+    doors = Doors(time.time)
+    _register_gauges(metrics, pipeline, doors, [lines for lines in (record_lines, access) if lines is not None])
     housekeeping = asyncio.create_task(_keep_house(store, receiver, breakers), name="housekeeping")
     stack.push_async_callback(_cancelled, housekeeping)
-    return Context(pipeline, recorder, settings, version("fairlead"))
+    return Context(pipeline, recorder, settings, version("fairlead"), doors)
 
 
 class DecisionIds:
@@ -226,7 +228,7 @@ def _write_standard_output(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _register_gauges(metrics: Metrics, pipeline: Pipeline, lines: list[LineWriter]) -> None:
+def _register_gauges(metrics: Metrics, pipeline: Pipeline, doors: Doors, lines: list[LineWriter]) -> None:
     receiver = pipeline.receiver
     metrics.gauge("fairlead_requests_in_flight", "Requests being served.", lambda: pipeline.admission.in_flight)
     metrics.gauge("fairlead_requests_refused", "Requests refused for want of room.", lambda: pipeline.admission.refused)
@@ -235,15 +237,19 @@ def _register_gauges(metrics: Metrics, pipeline: Pipeline, lines: list[LineWrite
     metrics.gauge(
         "fairlead_config_last_reload_success",
         "1 if the last snapshot offered runs, 0 if it was refused.",
-        lambda: float(
-            receiver.rejected is None or (receiver.applied is not None and receiver.applied.at >= receiver.rejected.at)
-        ),
+        lambda: float(receiver.last_offer_runs),
     )
     metrics.gauge(
         "fairlead_config_rejections",
         "Snapshots refused since the start.",
         lambda: sum(receiver.rejections.values()),
     )
+    metrics.gauge(
+        "fairlead_config_pending_credentials",
+        "Secret values that the running snapshot names and that have not arrived; their providers wait.",
+        lambda: len(receiver.table.pending),
+    )
+    metrics.registry.register(DoorGauges(doors))
     metrics.gauge(
         "fairlead_log_lines_dropped", "Lines that no reader took.", lambda: sum(each.dropped for each in lines)
     )

@@ -25,6 +25,14 @@ class Settings:
     admin_host: str = "127.0.0.1"
     admin_port: int = 9090
     """Metrics, running configuration and decisions; never part of the public Service."""
+    snapshot_config_map: str = "fairlead-snapshot"
+    """ConfigMap that the operator publishes, followed with ``--kubernetes``."""
+    credentials_secret: str = "fairlead-credentials"  # noqa: S105 - a name
+    """Secret beside it."""
+    snapshot_namespace: str | None = None
+    """Where both are. ``None``: the pod's own namespace."""
+    last_good_dir: Path | None = None
+    """Folder that keeps the snapshot that runs, with its credentials, for the next start. Best in memory (tmpfs)."""
     api_keys_file: Path | None = None
     """Static API keys (JSON). ``None``: requests are anonymous and state their facts in headers."""
     default_workspace: str = "default"
@@ -94,7 +102,7 @@ def _convert(variable: str, name: str, text: str) -> object:
     try:
         if name == "allow_networks":
             return networks(text)
-        if name in {"api_keys_file", "decision_log"}:
+        if name in {"api_keys_file", "decision_log", "last_good_dir"}:
             return Path(text)
         if isinstance(default, bool):
             lowered = text.lower()

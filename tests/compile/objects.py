@@ -143,6 +143,11 @@ def edited(item: Mapping[str, Any], **spec: Any) -> dict[str, Any]:
     return {**item, "metadata": metadata, "spec": {**item["spec"], **spec}}
 
 
+def annotated(item: Mapping[str, Any], annotation: str, value: object) -> dict[str, Any]:
+    """The same generation of an object with an annotation."""
+    return {**item, "metadata": {**item["metadata"], "annotations": {annotation: value}}}
+
+
 def secret(
     name: str = "keys",
     *,

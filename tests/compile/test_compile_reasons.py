@@ -6,6 +6,7 @@ import pytest
 
 from fairlead_crds.compile import Compilation, Reason, Settings
 from tests.compile.objects import (
+    annotated,
     broken,
     budget,
     compiled,
@@ -53,6 +54,7 @@ CASES: dict[Reason, Compilation] = {
     Reason.CREDENTIAL_IN_CLEAR: compiled(provider(url="http://api.example.com", credentials=CREDENTIALS)),
     Reason.DUPLICATE: compiled(provider(uid="a"), provider(uid="b")),
     Reason.SNAPSHOT_TOO_LARGE: compiled(provider(), settings=Settings(max_compressed_bytes=10)),
+    Reason.PAUSED: compiled(annotated(provider(), "fairlead.dev/paused", "true")),
 }
 WARNINGS = {
     Reason.PROVIDER_UNAVAILABLE,
@@ -63,6 +65,7 @@ WARNINGS = {
     Reason.AMBIGUOUS_MODEL_NAME,
     Reason.UNKNOWN_PRICE,
     Reason.CREDENTIAL_IN_CLEAR,
+    Reason.PAUSED,
 }
 
 

@@ -45,6 +45,14 @@ def test_a_credential_is_used_only_if_the_secret_says_so(given: SecretVersions |
         assert conditions.resolved_refs_reason == withheld
 
 
+def test_a_secret_that_is_not_to_be_seen_may_only_lack_its_label() -> None:
+    (finding,) = compiled(provider(credentials=CREDENTIALS)).findings
+    assert finding.message == (
+        "no Secret team-a/keys with the label fairlead.dev/credentials: provider is to be seen: create it with the key "
+        "key and that label, or label it"
+    )
+
+
 def test_the_version_and_the_hosts_travel_with_the_reference() -> None:
     result = compiled(
         provider(credentials=CREDENTIALS), secrets=[secret(keys={"key": "v7"}, hosts="b.example,*.openai.com")]

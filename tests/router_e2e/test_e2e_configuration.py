@@ -85,7 +85,6 @@ REFUSED = [
     ("DigestMismatch", wrong_digest(sealed(*GOOD, revision=2))),
     ("SchemaUnsupported", unsupported(sealed(*GOOD, revision=2))),
     ("TooLarge", too_large(sealed(*GOOD, revision=2))),
-    ("CredentialsPending", sealed(provider("http://127.0.0.1:1/v1", credential=secret("2")), revision=2)),
     ("Malformed", sealed(provider([endpoint("http://[bad")]), revision=2)),
 ]
 
@@ -123,7 +122,6 @@ async def test_a_later_epoch_wins_whatever_its_revision(upstream: FakeUpstream) 
 async def test_a_key_is_exchanged_without_a_new_snapshot(upstream: FakeUpstream) -> None:
     fragments = provider(upstream.url, credential=secret("1")), policy("acme/small")
     async with serving() as router:
-        assert not await router.offer(*fragments)
         await router.load(*fragments, credentials=credentials("first"))
         await router.chat()
         running = router.running.receiver.table.used
@@ -137,6 +135,36 @@ async def test_a_key_is_exchanged_without_a_new_snapshot(upstream: FakeUpstream)
             "Bearer second",
             "Bearer third",
         ]
+
+
+async def test_a_key_that_is_late_holds_back_its_provider_and_nobody_else(
+    upstream: FakeUpstream, other: FakeUpstream
+) -> None:
+    async with serving() as router:
+        new = provider(upstream.url, generation=2, credential=secret("2"))
+        await router.load(new, provider(other.url, "zenith"), policy("acme/small", "zenith/small"))
+        assert await router.metric("fairlead_config_pending_credentials") == 1
+        shown = await router.request("GET", "/-/config", admin=True)
+        assert shown.json["pending"] == [
+            {"provider": "team/acme", "secret": "acme-key", "key": "token", "version": "2"}
+        ]
+        reply = await router.chat()
+        assert (reply.status, reply.headers["x-fairlead-model"]) == (200, "team/zenith/small")
+        (removed,) = [each for each in (await router.record(reply))["candidates"] if each.get("removed")]
+        assert "CredentialsPending" in removed["removed"]["message"]
+        same = sealed(
+            new,
+            provider(other.url, "zenith"),
+            policy("acme/small", "zenith/small"),
+            revision=router.running.receiver.table.used.revision,
+        )
+        assert await router.running.receiver.offer(same, credentials("late", "2"), source="test")
+        assert (await router.chat()).headers["x-fairlead-model"] == "team/acme/small"
+        assert upstream.received[-1].headers["authorization"] == "Bearer late"
+        assert await router.metric("fairlead_config_pending_credentials") == 0
+        await router.load(provider(other.url, generation=3, credential=secret("3")), policy("acme/small"))
+        assert (await router.chat()).status == 200
+        assert upstream.received[-1].headers["authorization"] == "Bearer late"
 
 
 async def test_a_key_that_is_withdrawn_withholds_its_provider_at_once(upstream: FakeUpstream) -> None:

@@ -5,12 +5,10 @@ Routers check the resolved address again when they connect; this check says so e
 
 from __future__ import annotations
 
-import unicodedata
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from fairlead_contract.addresses import Address, embedded_addresses, refused_kind
+from fairlead_contract.addresses import Address, embedded_addresses, host_of, refused_kind
 
 _METADATA_NAMES = frozenset(
     {
@@ -23,16 +21,6 @@ _METADATA_NAMES = frozenset(
         "metadata.tencentyun.com",
     }
 )
-
-
-@lru_cache(maxsize=8192)
-def host_of(url: str) -> str:
-    """The host as a resolver would see it: unescaped, compatibility forms folded, lower case, without a final dot."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
-    return unicodedata.normalize("NFKC", unquote(host)).replace("。", ".").lower().rstrip(".")
 
 
 def literal_address(host: str) -> Address | None:

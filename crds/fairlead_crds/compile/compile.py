@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
-from fairlead_contract.fragments import PolicyFragment, ProviderFragment, WorkspaceFragment
 from fairlead_contract.snapshot import Entry, Sealed
-from fairlead_crds.compile import ambiguity, candidates, coverage, experiments
-from fairlead_crds.compile.catalog import Catalog
 from fairlead_crds.compile.declared import Declarations, Declared, ObjectKey, gather
 from fairlead_crds.compile.findings import Finding, ObjectState, Reason, Severity
 from fairlead_crds.compile.intents import Lowered
-from fairlead_crds.compile.link import (
-    AnyIntent,
-    Linked,
-    Visibility,
-    link_policy,
-    link_provider,
-    link_workspace,
-    remembered,
-)
+from fairlead_crds.compile.judge import judge
+from fairlead_crds.compile.link import AnyIntent, Linked
 from fairlead_crds.compile.lower import lower
 from fairlead_crds.compile.memo import Memo
 from fairlead_crds.compile.permissions import claims, existing_namespaces, refuse
 from fairlead_crds.compile.previous import Previous, index
 from fairlead_crds.compile.publish import Publication, publish
 from fairlead_crds.compile.report import Judged, Report
-from fairlead_crds.compile.resources import Namespace, Resources, Settings
-from fairlead_crds.compile.tenancy import TENANCY_NAME, Tenancy, settle
-
-_TENANCY_KEY = ObjectKey("Tenancy", "", TENANCY_NAME)
+from fairlead_crds.compile.resources import Resources, Settings
+from fairlead_crds.compile.tenancy import settle
+from fairlead_crds.compile.withdraw import less_and_less
+from fairlead_crds.compile.world import cross_check, link_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +36,14 @@ class Compilation:
     """Whether ``snapshot`` is another than before."""
     previous: Previous
     """For the next call."""
+    left_out: str | None = None
+    """Why ``snapshot`` holds nothing that was added or edited, only what was withdrawn; ``None``: it holds all."""
 
 
 def compile_resources(
     resources: Resources, previous: Previous | None, settings: Settings, *, epoch: int | None = None
 ) -> Compilation:
-    """Compile ``resources``; what is invalid stays at the generation that ``previous`` published.
+    """Compile ``resources``; what is invalid or paused stays at the generation that ``previous`` published.
 
     ``epoch`` starts a new history (at revision 1) where the caller knows that the old one is lost.
     """
@@ -60,7 +51,8 @@ def compile_resources(
     declarations = gather(resources.objects, memo)
     lowered = _lower_all(declarations.objects, previous)
     judged = [
-        _judge(declared, lowering, previous) for declared, lowering in zip(declarations.objects, lowered, strict=True)
+        judge(declared, lowering, previous, settings)
+        for declared, lowering in zip(declarations.objects, lowered, strict=True)
     ]
     namespaces = existing_namespaces(resources, judged)
     claimed = claims(judged)
@@ -71,10 +63,13 @@ def compile_resources(
     report.add(declarations.findings)
     for item in judged:
         report.add(item.lowered.findings)
-        report.add(() if item.refused is None else (item.refused,))
+        report.add(each for each in (item.held, item.refused) if each is not None)
 
-    linked = _link_all(judged, resources, namespaces, tenancy, settings, report, previous, memo)
-    publication = publish([item.entry for item in linked.values()], previous, settings, epoch)
+    world = link_all(judged, resources, namespaces, tenancy, settings, report, previous, memo)
+    cross_check(judged, world, namespaces, report, memo)
+    linked = world.linked
+    less = () if previous is None else less_and_less(judged, resources, namespaces, settings, previous)
+    publication = publish([item.entry for item in linked.values()], less, previous, settings, epoch)
     if publication.rejected is not None:
         _report_too_large(publication, linked, judged, report)
     published = previous.entries if previous is not None and not publication.changed else index(publication.entries)
@@ -94,6 +89,7 @@ def compile_resources(
             linked,
             memo,
         ),
+        left_out=publication.rejected,
     )
 
 
@@ -107,101 +103,10 @@ def _lower_all(objects: Iterable[Declared], previous: Previous | None) -> list[L
     return result
 
 
-def _judge(declared: Declared, lowering: Lowered, previous: Previous | None) -> Judged:
-    if lowering.intent is not None or lowering.suspended or lowering.error is None or previous is None:
-        return Judged(declared, lowering, lowering.intent)
-    kept = previous.last_good(declared)
-    return Judged(declared, lowering, kept, kept_back=kept is not None)
-
-
-def _link_all(
-    judged: list[Judged],
-    resources: Resources,
-    namespaces: Mapping[str, Namespace],
-    tenancy: Tenancy,
-    settings: Settings,
-    report: Report,
-    previous: Previous | None,
-    memo: Memo,
-) -> dict[ObjectKey, Linked[AnyIntent]]:
-    """Fragments of all objects in force, with everything that can be said across objects."""
-    known: Callable[[ObjectKey], Linked[AnyIntent] | None] = ({} if previous is None else previous.linked).get
-    linked: dict[ObjectKey, Linked[AnyIntent]] = {}
-
-    def note(item: Judged, findings: list[Finding]) -> None:
-        if findings:
-            report.link(findings, item.intent.generation if item.kept_back and item.intent is not None else None)
-
-    visibility = Visibility(namespaces)
-    secrets = {
-        (item.namespace, item.name): item
-        for item in sorted(resources.secrets, key=lambda item: (item.namespace, item.name), reverse=True)
-    }
-    providers: list[ProviderFragment] = []
-    for item in judged:
-        if isinstance(item.intent, ProviderFragment):
-            key = item.declared.key
-            provider, findings = link_provider(item.intent, secrets, visibility, known(key))
-            linked[key] = provider
-            providers.append(provider.fragment)
-            note(item, findings)
-
-    declared_providers = _names(judged, "ModelProvider")
-    catalog = memo.once("catalog", (providers, declared_providers), lambda: Catalog(providers, declared_providers))
-    link_one = memo.each("policies", (catalog, tenancy))
-    policies: list[PolicyFragment] = []
-    workspaces: list[WorkspaceFragment] = []
-    for item in judged:
-        key = item.declared.key
-        if isinstance(item.intent, PolicyFragment):
-            platform = key.namespace in settings.platform_namespaces
-            policy, findings = link_one(
-                key, item.intent, partial(link_policy, item.intent, platform, catalog, tenancy, known(key))
-            )
-            linked[key] = policy
-            policies.append(policy.fragment)
-            note(item, findings)
-        elif isinstance(item.intent, WorkspaceFragment):
-            workspace, findings = link_workspace(item.intent, catalog, known(key))
-            linked[key] = workspace
-            workspaces.append(workspace.fragment)
-            note(item, findings)
-    linked[_TENANCY_KEY] = remembered(known(_TENANCY_KEY), tenancy.fragment, None, lambda: tenancy.fragment)
-
-    names = sorted(namespaces)
-    report.add(memo.once("ambiguity", (providers, names), lambda: ambiguity.findings(providers, names)))
-    _cross_check(judged, policies, workspaces, catalog, report, memo)
-    return linked
-
-
-def _cross_check(
-    judged: list[Judged],
-    policies: list[PolicyFragment],
-    workspaces: list[WorkspaceFragment],
-    catalog: Catalog,
-    report: Report,
-    memo: Memo,
-) -> None:
-    """What can only be said of several objects together."""
-    budgets = memo.once("budgets", workspaces, lambda: candidates.Budgets(workspaces))
-    scopes = [(policy.match, policy.platform, policy.order()) for policy in policies]
-    report.add(memo.once("coverage", scopes, lambda: coverage.findings(policies)))
-    check_one = memo.each("candidates", (catalog, budgets))
-    for policy in policies:
-        report.add(check_one(policy.key, policy, partial(candidates.findings, policy, budgets, catalog)))
-    tests = [item.lowered.experiment for item in judged if item.lowered.experiment is not None]
-    by_name = {(policy.namespace, policy.name): policy for policy in policies}
-    report.link(experiments.findings(tests, by_name, _names(judged, "RoutingPolicy"), budgets, catalog))
-
-
-def _names(judged: Iterable[Judged], kind: str) -> set[tuple[str, str]]:
-    return {(item.declared.key.namespace, item.declared.key.name) for item in judged if item.declared.key.kind == kind}
-
-
 def _report_too_large(
     publication: Publication, linked: Mapping[ObjectKey, Linked[AnyIntent]], judged: list[Judged], report: Report
 ) -> None:
-    """Say so at every object whose change is left out by keeping the snapshot before."""
+    """Say so at every object that is published in another form than the one it has come to."""
     published = index(publication.entries)
     for item in judged:
         key = item.declared.key
@@ -209,9 +114,13 @@ def _report_too_large(
         before = published.get(key)
         if compiled is None or (before is not None and before.digest == compiled.entry.digest):
             continue
-        finding = Finding(*key, "", Severity.ERROR, Reason.SNAPSHOT_TOO_LARGE, publication.rejected or "")
-        item.refused = item.refused or finding
+        entry = compiled.entry
+        in_force = before is not None and entry.uid and (before.uid, before.generation) == (entry.uid, entry.generation)
+        severity = Severity.WARNING if in_force else Severity.ERROR
+        finding = Finding(*key, "", severity, Reason.SNAPSHOT_TOO_LARGE, publication.rejected or "")
         report.add((finding,))
+        if not in_force:
+            item.refused = item.refused or finding
 
 
 def _states(

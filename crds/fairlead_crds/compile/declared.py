@@ -16,7 +16,11 @@ import msgspec
 
 from fairlead_crds.compile.findings import Finding, Reason, Severity
 from fairlead_crds.compile.memo import Memo
+from fairlead_crds.errors import path_of
 from fairlead_crds.kinds.scalars import epoch_seconds
+
+PAUSED_ANNOTATION = "fairlead.dev/paused"
+_PAUSED, _RUNNING = "true", "false"
 
 _CANONICAL = msgspec.json.Encoder(order="sorted", enc_hook=str)
 
@@ -38,6 +42,13 @@ class Declared(NamedTuple):
     created_at: int
     """Unix seconds; 0 when unknown."""
     raw: Mapping[str, Any]
+    pause: object = None
+    """The annotation as written; ``None``: there is none. It changes without a new generation."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether what is in force is to stay, whatever the spec says."""
+        return self.pause == _PAUSED
 
     @property
     def memo_key(self) -> tuple[ObjectKey, str, int] | None:
@@ -71,7 +82,7 @@ def gather(raws: Iterable[Mapping[str, Any]], memo: Memo) -> Declarations:
             duplicates.extend(group[1:])
         kept.append(group[0])
         start = position
-    findings = tuple(
+    findings = [
         Finding(
             *item.key,
             "metadata.name",
@@ -81,8 +92,20 @@ def gather(raws: Iterable[Mapping[str, Any]], memo: Memo) -> Declarations:
             "remove or rename the others",
         )
         for item in duplicates
+    ]
+    findings += [_unclear_pause(item) for item in kept if item.pause not in (None, _PAUSED, _RUNNING)]
+    return Declarations(tuple(kept), tuple(duplicates), tuple(findings))
+
+
+def _unclear_pause(item: Declared) -> Finding:
+    return Finding(
+        *item.key,
+        path_of(("metadata", "annotations", PAUSED_ANNOTATION)),
+        Severity.WARNING,
+        Reason.INVALID,
+        f'the annotation pauses this {item.key.kind} only if it is "{_PAUSED}", so it does not: write '
+        f'"{_PAUSED}" in quotes, or remove it',
     )
-    return Declarations(tuple(kept), tuple(duplicates), findings)
 
 
 def _declare(raw: Mapping[str, Any]) -> Declared | None:
@@ -91,12 +114,14 @@ def _declare(raw: Mapping[str, Any]) -> Declared | None:
     if metadata.get("deletionTimestamp"):
         return None
     generation = metadata.get("generation")
+    annotations = metadata.get("annotations")
     return Declared(
         ObjectKey(_text(raw.get("kind")), _text(metadata.get("namespace")) or "default", _text(metadata.get("name"))),
         _text(metadata.get("uid")),
         generation if isinstance(generation, int) else 0,
         _seconds(metadata.get("creationTimestamp")),
         raw,
+        annotations.get(PAUSED_ANNOTATION) if isinstance(annotations, Mapping) else None,
     )
 
 

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     CREDENTIAL_IN_CLEAR = "CredentialInClear"
     DUPLICATE = "Duplicate"
     SNAPSHOT_TOO_LARGE = "SnapshotTooLarge"
+    PAUSED = "Paused"
 
 
 class Finding(msgspec.Struct, frozen=True, order=True, rename="camel"):

@@ -1,8 +1,9 @@
-"""From entries to a snapshot: the same one again if nothing changed, the one before if the new one is too large."""
+"""From entries to a snapshot: the same one again if nothing changed, a lesser one if the new one is too large."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -23,8 +24,30 @@ class Publication:
     """Why the new entries are not what is published."""
 
 
-def publish(entries: list[Entry], previous: Previous | None, settings: Settings, epoch: int | None) -> Publication:
-    """Seal ``entries`` under the next revision, unless the content is what is published already."""
+def publish(
+    entries: list[Entry], less: Iterable[list[Entry]], previous: Previous | None, settings: Settings, epoch: int | None
+) -> Publication:
+    """Seal ``entries`` under the next revision, unless the content is what is published already.
+
+    If they are too large, the first of ``less`` that is not takes their place.
+    """
+    whole = _seal(entries, previous, settings, epoch)
+    if _fits(whole, previous, settings):
+        return whole
+    message = (
+        f"the snapshot would take {len(whole.sealed.payload)} bytes ({whole.sealed.manifest.body_bytes} unpacked), the "
+        f"limits are {settings.max_compressed_bytes} and {MAX_BODY_BYTES}; until it fits, the one before stays in force "
+        "and only withdrawals take effect: remove what is no longer needed, or split the installation"
+    )
+    attempts = (_seal(fewer, previous, settings, epoch) for fewer in less)
+    found = next((attempt for attempt in attempts if _fits(attempt, previous, settings)), None)
+    if found is None:
+        found = _seal([] if previous is None else list(previous.entries.values()), previous, settings, epoch)
+    return replace(found, rejected=message)
+
+
+def _seal(entries: list[Entry], previous: Previous | None, settings: Settings, epoch: int | None) -> Publication:
+    """However large it becomes. What is published already is not compressed again."""
     body = encode_body(entries, settings.compiler_version)
     digest = body_digest(body)
     before = None if previous is None else previous.sealed.manifest
@@ -36,25 +59,14 @@ def publish(entries: list[Entry], previous: Previous | None, settings: Settings,
             return Publication(previous.sealed, entries, changed=False)
         manifest = msgspec.structs.replace(before, epoch=new_epoch, revision=revision)
         return Publication(Sealed(manifest, previous.sealed.payload), entries, changed=True)
-    sealed = seal_body(body, digest, compiler_version=settings.compiler_version, epoch=new_epoch, revision=revision)
-    size = len(sealed.payload)
-    if size <= settings.max_compressed_bytes and len(body) <= MAX_BODY_BYTES:
-        return Publication(sealed, entries, changed=True)
-    return _keep(previous, settings, new_epoch, size, len(body))
+    version = settings.compiler_version
+    sealed = seal_body(body, digest, compiler_version=version, epoch=new_epoch, revision=revision)
+    return Publication(sealed, entries, changed=True)
 
 
-def _keep(previous: Previous | None, settings: Settings, epoch: int, size: int, unpacked: int) -> Publication:
-    message = (
-        f"the snapshot would take {size} bytes ({unpacked} unpacked), the limits are {settings.max_compressed_bytes} "
-        f"and {MAX_BODY_BYTES}; the one before stays in force: remove what is no longer needed, or split the installation"
-    )
-    if previous is None:
-        body = encode_body([], settings.compiler_version)
-        empty = seal_body(body, body_digest(body), compiler_version=settings.compiler_version, epoch=epoch, revision=1)
-        return Publication(empty, [], changed=True, rejected=message)
-    kept = list(previous.entries.values())
-    manifest = previous.sealed.manifest
-    if manifest.epoch == epoch:
-        return Publication(previous.sealed, kept, changed=False, rejected=message)
-    renewed = Sealed(msgspec.structs.replace(manifest, epoch=epoch, revision=1), previous.sealed.payload)
-    return Publication(renewed, kept, changed=True, rejected=message)
+def _fits(publication: Publication, previous: Previous | None, settings: Settings) -> bool:
+    """Whether it is within the limits, or published already."""
+    manifest, payload = publication.sealed.manifest, publication.sealed.payload
+    if previous is not None and previous.sealed.manifest.digest == manifest.digest:
+        return True
+    return len(payload) <= settings.max_compressed_bytes and manifest.body_bytes <= MAX_BODY_BYTES

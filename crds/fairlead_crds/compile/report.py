@@ -12,6 +12,7 @@ from fairlead_crds.compile.intents import Intent, Lowered
 
 ACCEPTED = "Accepted"
 SUSPENDED = "Suspended"
+PAUSED = Reason.PAUSED.value
 RESOLVED_REFS = "ResolvedRefs"
 
 _LEAVE_REFS_ALONE = frozenset({Reason.CYCLE, Reason.FORBIDDEN_ARM})
@@ -26,6 +27,9 @@ class Judged:
     intent: Intent | None
     """What is to be linked: of the newest generation, or of the last good one."""
     kept_back: bool = False
+    paused: bool = False
+    held: Finding | None = None
+    """What is not in force because it is paused, if anything."""
     refused: Finding | None = None
     """Why it is not in force although its spec is valid: a permission or a claim it lacks."""
 
@@ -56,11 +60,14 @@ class Report:
     def state(self, judged: Judged, in_force: int | None) -> ObjectState:
         """The conditions of one object."""
         declared = judged.declared
-        error = judged.lowered.error or judged.refused
+        error = (judged.refused or judged.held) if judged.paused else (judged.lowered.error or judged.refused)
+        accepted, accepted_reason = error is None, ACCEPTED
         if error is not None:
-            accepted, accepted_reason = False, error.reason.value
-        else:
-            accepted, accepted_reason = True, SUSPENDED if judged.lowered.suspended else ACCEPTED
+            accepted_reason = error.reason.value
+        elif judged.lowered.suspended:
+            accepted_reason = SUSPENDED
+        elif judged.paused:
+            accepted_reason = PAUSED
         unresolved = self._unresolved.get(declared.key)
         resolved_reason = RESOLVED_REFS
         if unresolved:

@@ -57,4 +57,6 @@ class Settings:
     """Owns the workspaces that nobody claims; ``None`` leaves them without an owner."""
     compiler_version: str = "0.1.0"
     max_compressed_bytes: int = MAX_COMPRESSED_BYTES
-    """A larger snapshot is not published: the one before stays, and what was edited says so."""
+    """A larger snapshot is not published: the one before stays, less what was withdrawn, and what was edited says so."""
+    heed_pauses: bool = True
+    """``False`` looks at what is written even if it is paused: for a check of files, which have no generation in force."""

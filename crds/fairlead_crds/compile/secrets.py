@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fairlead_contract.addresses import host_allowed, host_of
 from fairlead_contract.fragments import SecretKey
-from fairlead_crds.compile.addresses import host_of
 from fairlead_crds.compile.findings import Reason
 from fairlead_crds.compile.resources import SecretVersions
 
@@ -31,8 +31,9 @@ def use_secret(secret: SecretVersions | None, wanted: SecretKey, namespace: str,
     if secret is None:
         return SecretUse(
             reason=Reason.SECRET_NOT_FOUND,
-            message=f"{where} does not exist: create it with the key {wanted.key} and the label "
-            f"{CREDENTIALS_LABEL}: {CREDENTIALS_LABEL_VALUE}",
+            # Whoever watches only labelled Secrets cannot tell one without the label from none.
+            message=f"no {where} with the label {CREDENTIALS_LABEL}: {CREDENTIALS_LABEL_VALUE} is to be seen: "
+            f"create it with the key {wanted.key} and that label, or label it",
         )
     if secret.labels.get(CREDENTIALS_LABEL) != CREDENTIALS_LABEL_VALUE:
         return SecretUse(
@@ -60,11 +61,6 @@ def use_secret(secret: SecretVersions | None, wanted: SecretKey, namespace: str,
                 f"{', '.join(allowed) or 'no host'}; add the host there or change the endpoint",
             )
     return SecretUse(version, allowed)
-
-
-def host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
-    """``*.`` stands for one or more labels before the rest."""
-    return any(host == item or (item.startswith("*.") and host.endswith(item[1:])) for item in allowed)
 
 
 def _folded(item: str) -> str:

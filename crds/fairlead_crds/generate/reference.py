@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fairlead_crds.compile.declared import PAUSED_ANNOTATION
 from fairlead_crds.generate.examples import EXAMPLES
 from fairlead_crds.generate.schema import Schema, structural_schema
 from fairlead_crds.kinds import API_VERSION, KINDS, Kind
@@ -20,6 +21,10 @@ All kinds are namespaced and belong to the category `fairlead` (`kubectl get fai
 with the unit in the name, money and fractions are decimal numbers in quotes. A field marked **not implemented yet** is
 accepted by the API server; the object that uses it gets `Accepted=False` with reason `NotImplemented`. In YAML
 the key `on` must be quoted (`"on"`).
+
+The annotation `{PAUSED_ANNOTATION}: "true"` on an object of any kind keeps the generation that is in force, whatever its
+spec says from then on; what was never accepted stays out of force. Only removing the annotation lets a newer generation
+in. What others withdraw (a Secret, a permission, a claim, a provider) and deleting the object take effect as ever.
 """
 
 

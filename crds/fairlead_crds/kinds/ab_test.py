@@ -12,7 +12,7 @@ from fairlead_crds.kinds.conditions import Status
 from fairlead_crds.kinds.match import Match
 from fairlead_crds.kinds.meta import ObjectMeta
 from fairlead_crds.kinds.rules import ListMap, Rule
-from fairlead_crds.kinds.scalars import DnsLabel, Instant, Statistic
+from fairlead_crds.kinds.scalars import MAX_COUNT, DnsLabel, Instant, Statistic
 
 
 class ExperimentMetricName(Choice):
@@ -233,7 +233,7 @@ class ArmStatus(Model):
     """How one arm fares."""
 
     name: DnsLabel = Field(description="Name of the arm in spec.")
-    samples: int = Field(0, ge=0, description="Units that count.")
+    samples: int = Field(0, ge=0, le=MAX_COUNT, description="Units that count.")
     metrics: Annotated[tuple[ArmMetric, ...], ListMap(max=16)] = Field((), description="The numbers of the arm.")
 
 

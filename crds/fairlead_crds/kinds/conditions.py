@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from fairlead_crds.kinds.common import Choice, Model
 from fairlead_crds.kinds.rules import ListMap
-from fairlead_crds.kinds.scalars import CONDITION_TYPE, REASON, Instant, Message
+from fairlead_crds.kinds.scalars import CONDITION_TYPE, MAX_COUNT, REASON, Instant, Message
 
 
 class ConditionStatus(Choice):
@@ -34,7 +34,9 @@ class Condition(Model):
     )
     message: Message = Field(description="What it means and what to do, for people.")
     last_transition_time: Instant = Field(description="When status last changed.")
-    observed_generation: int | None = Field(None, ge=0, description="The metadata.generation the condition speaks of.")
+    observed_generation: int | None = Field(
+        None, ge=0, le=MAX_COUNT, description="The metadata.generation the condition speaks of."
+    )
 
 
 Conditions = Annotated[tuple[Condition, ...], ListMap(max=16, keys=("type",))]
@@ -43,7 +45,9 @@ Conditions = Annotated[tuple[Condition, ...], ListMap(max=16, keys=("type",))]
 class Status(Model):
     """What the status of every kind begins with."""
 
-    observed_generation: int | None = Field(None, ge=0, description="The metadata.generation this status speaks of.")
+    observed_generation: int | None = Field(
+        None, ge=0, le=MAX_COUNT, description="The metadata.generation this status speaks of."
+    )
     conditions: Conditions = Field(
         (),
         description="Accepted: the spec is valid and in force. ResolvedRefs: all references were found. "

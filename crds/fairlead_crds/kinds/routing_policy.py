@@ -22,7 +22,7 @@ from fairlead_crds.kinds.conditions import Status
 from fairlead_crds.kinds.match import Match
 from fairlead_crds.kinds.meta import ObjectMeta
 from fairlead_crds.kinds.rules import Atomic, ListMap, ListSet, Rule
-from fairlead_crds.kinds.scalars import USD, DnsLabel, Message, ObjectName, Statistic
+from fairlead_crds.kinds.scalars import MAX_COUNT, USD, DnsLabel, Message, ObjectName, Statistic
 
 
 class Precedence(Choice):
@@ -360,7 +360,7 @@ class Evidence(Model):
     name: ObjectName = Field(description="Name of the metric.")
     canary: Statistic | None = Field(None, description="Value of the canary, as a decimal string.")
     baseline: Statistic | None = Field(None, description="Value of the rest of the traffic, as a decimal string.")
-    samples: int | None = Field(None, ge=0, description="Requests of the canary it rests on.")
+    samples: int | None = Field(None, ge=0, le=MAX_COUNT, description="Requests of the canary it rests on.")
     message: Message = Field("", description="What was concluded.")
 
 
@@ -391,7 +391,7 @@ class RoutingPolicyStatus(Status):
 
     canary: CanaryStatus | None = Field(None, description="How far the canary has come.")
     matched_requests: int | None = Field(
-        None, ge=0, description="Requests decided by the policy since it was last changed."
+        None, ge=0, le=MAX_COUNT, description="Requests decided by the policy since it was last changed."
     )
     effective: Effective | None = Field(None, description="How the policy stands to others.")
 

@@ -168,6 +168,9 @@ class Statistic(DecimalString):
     max_chars = 24
 
 
+MAX_COUNT = 2**53 - 1
+"""Bounds what is counted without an end. API servers keep bounds as doubles, which hold no larger number exactly."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -6,7 +6,7 @@ between; nothing sees the new table before it is complete.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 
@@ -14,9 +14,11 @@ import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
+from fairlead_contract.addresses import host_allowed, host_of
 from fairlead_contract.decision import PolicyUsed, SnapshotUsed
 from fairlead_contract.fragments import (
     AnyFragment,
+    Endpoint,
     ModelRef,
     PolicyFragment,
     ProviderFragment,
@@ -30,6 +32,7 @@ from fairlead_router.config.table import (
     FallbackEntry,
     ModelEntry,
     ModelsByName,
+    PendingCredential,
     PolicyEntry,
     ProviderEntry,
     Table,
@@ -38,6 +41,10 @@ from fairlead_router.config.table import (
 from fairlead_router.match.index import PolicyIndex
 
 CredentialKey = tuple[str, str, str, str]
+"""Namespace, Secret, key in it, version."""
+
+CREDENTIALS_PENDING = "CredentialsPending"
+"""Why a reference leads nowhere while the provider that it names waits for a secret value."""
 
 _NO_TENANCY = TenancyFragment(namespace="", name="tenancy", uid="", generation=0)
 
@@ -55,6 +62,7 @@ class Reusable:
     policies: dict[str, PolicyEntry] = field(default_factory=dict)
     credentials: dict[CredentialKey, str] = field(default_factory=dict)
     digest_of_provider: dict[str, str] = field(default_factory=dict)
+    """Of the fragment that the entry in ``providers`` was linked from; absent while it waits for credentials."""
     decoded: int = 0
     """How many fragments the last build did not know."""
 
@@ -68,8 +76,9 @@ def build(
 ) -> Generator[None, None, tuple[Table, Reusable]]:
     """Yield between steps; return the table and what the next build may reuse.
 
-    Raises :class:`SnapshotRejected` if a fragment is unreadable, or if a credential has not arrived in the version that
-    the snapshot names: a route and its credential become active together.
+    A provider one of whose credentials has not arrived in the version that the snapshot names stays as it was, or out of
+    force if it is new: a route and its credential become active together, and nobody else waits for them.
+    Raises :class:`SnapshotRejected` if a fragment is unreadable.
     """
     now = Reusable(
         credentials={
@@ -77,8 +86,9 @@ def build(
         }
     )
     yield from _decode(body, previous, now)
-    yield from _link_providers(body, previous, now)
-    policies, workspaces, tenancy = yield from _link_policies(body, previous, now)
+    pending = yield from _link_providers(body, previous, now)
+    waiting = {item.provider for item in pending}
+    policies, workspaces, tenancy = yield from _link_policies(body, previous, now, waiting)
     index = yield from PolicyIndex.in_steps([policy.fragment for policy in policies])
     yield
     everywhere, by_namespace = yield from _visibility(now.models.values())
@@ -92,6 +102,7 @@ def build(
         tenancy=tenancy,
         visible_everywhere=everywhere,
         visible_from=by_namespace,
+        pending=tuple(pending),
     )
     return table, now
 
@@ -112,37 +123,90 @@ def _decode(body: Body, previous: Reusable, now: Reusable) -> Iterator[None]:
             yield
 
 
-def _link_providers(body: Body, previous: Reusable, now: Reusable) -> Iterator[None]:
-    """Fill ``now.providers`` and ``now.models``."""
+def _link_providers(body: Body, previous: Reusable, now: Reusable) -> Generator[None, None, list[PendingCredential]]:
+    """Fill ``now.providers`` and ``now.models``; return the credentials that have not arrived."""
+    pending: list[PendingCredential] = []
     for number, entry in enumerate(body.entries):
-        digest, fragment = entry.digest, now.fragments[entry.digest]
+        fragment = now.fragments[entry.digest]
         if isinstance(fragment, ProviderFragment):
-            provider = previous.providers.get(fragment.key)
-            unchanged = previous.digest_of_provider.get(fragment.key) == digest
-            if (
-                provider is None
-                or not unchanged
-                or not _same_credentials(fragment, previous.credentials, now.credentials)
-            ):
-                provider = _link_provider(fragment, now.credentials)
-            now.providers[fragment.key] = provider
-            now.digest_of_provider[fragment.key] = digest
-            for model in fragment.models:
-                ref = ModelRef(fragment.namespace, fragment.name, model.name)
-                known = previous.models.get(ref.key)
-                if known is None or known.provider is not provider:
-                    known = ModelEntry(
-                        ref.key, ref, model, provider, frozenset(model.capabilities), frozenset(model.compliance)
-                    )
-                now.models[ref.key] = known
+            provider = _provider_in_force(fragment, entry.digest, previous, now, pending)
+            if provider is not None:
+                now.providers[fragment.key] = provider
+                _add_models(provider, previous, now)
         if number % _STEP == 0:
             yield
+    return pending
+
+
+def _provider_in_force(
+    fragment: ProviderFragment, digest: str, previous: Reusable, now: Reusable, pending: list[PendingCredential]
+) -> ProviderEntry | None:
+    """The provider as ``fragment`` says, or as it was before while credentials are missing (added to ``pending``)."""
+    before = previous.providers.get(fragment.key)
+    missing = _missing(fragment, now.credentials)
+    if missing:
+        pending.extend(PendingCredential(fragment.key, each.name, each.key, each.version) for each in missing)
+        return None if before is None else _held_back(before, fragment)
+    now.digest_of_provider[fragment.key] = digest
+    unchanged = previous.digest_of_provider.get(fragment.key) == digest
+    if before is not None and unchanged and _same_credentials(fragment, previous.credentials, now.credentials):
+        return before
+    return _link_provider(fragment, now.credentials)
+
+
+def _held_back(before: ProviderEntry, newer: ProviderFragment) -> ProviderEntry | None:
+    """What stays in force of a provider until the credentials of ``newer`` arrive; ``None``: nothing.
+
+    It stays whole, with its old models and the secret values it holds, but who may use it and where a Secret's value may
+    be sent are permissions: they are as ``newer`` says.
+    """
+    older = before.fragment
+    if older.uid != newer.uid:
+        return None
+    hosts = {secret.name: secret.allowed_hosts for secret in _secret_keys(newer) if secret.allowed_hosts}
+    refused = {endpoint.name for endpoint in older.endpoints if not _may_be_called(endpoint, older.credential, hosts)}
+    endpoints = tuple(endpoint for endpoint in before.endpoints if endpoint.name not in refused)
+    if before.endpoints and not endpoints:
+        return None
+    visibility = (newer.visible_from, newer.visible_selector, newer.visible_namespaces)
+    if not refused and visibility == (older.visible_from, older.visible_selector, older.visible_namespaces):
+        return before
+    fragment = msgspec.structs.replace(
+        older,
+        endpoints=tuple(endpoint for endpoint in older.endpoints if endpoint.name not in refused),
+        visible_from=newer.visible_from,
+        visible_selector=newer.visible_selector,
+        visible_namespaces=newer.visible_namespaces,
+    )
+    return ProviderEntry(fragment, endpoints)
+
+
+def _may_be_called(endpoint: Endpoint, credential: SecretKey | None, hosts: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether all Secrets whose values go to ``endpoint`` may be sent there; ``hosts`` by Secret, if limited."""
+    secrets = [credential, *(header.secret for header in endpoint.headers)]
+    allowed = [hosts[secret.name] for secret in secrets if secret is not None and secret.name in hosts]
+    return all(host_allowed(host_of(endpoint.url), each) for each in allowed)
+
+
+def _add_models(provider: ProviderEntry, previous: Reusable, now: Reusable) -> None:
+    fragment = provider.fragment
+    for model in fragment.models:
+        ref = ModelRef(fragment.namespace, fragment.name, model.name)
+        known = previous.models.get(ref.key)
+        if known is None or known.provider is not provider:
+            known = ModelEntry(
+                ref.key, ref, model, provider, frozenset(model.capabilities), frozenset(model.compliance)
+            )
+        now.models[ref.key] = known
 
 
 def _link_policies(
-    body: Body, previous: Reusable, now: Reusable
+    body: Body, previous: Reusable, now: Reusable, waiting: Set[str]
 ) -> Generator[None, None, tuple[tuple[PolicyEntry, ...], dict[str, WorkspaceFragment], TenancyFragment]]:
-    """Fill ``now.policies``; return the policies in their order, the workspaces by name, and the tenancy."""
+    """Fill ``now.policies``; return the policies in their order, the workspaces by name, and the tenancy.
+
+    ``waiting``: keys of the providers whose credentials have not arrived.
+    """
     policies: list[PolicyEntry] = []
     workspaces: dict[str, WorkspaceFragment] = {}
     tenancy = _NO_TENANCY
@@ -151,7 +215,7 @@ def _link_policies(
         if isinstance(fragment, PolicyFragment):
             policy = previous.policies.get(digest)
             if policy is None or not _links_hold(policy, now.models):
-                policy = _link_policy(fragment, digest, now.models)
+                policy = _link_policy(fragment, digest, now.models, waiting)
             now.policies[digest] = policy
             policies.append(policy)
         elif isinstance(fragment, WorkspaceFragment):
@@ -195,17 +259,20 @@ def _same_credentials(
     return all(before.get(place) == now.get(place) for place in places)
 
 
-def _link_provider(fragment: ProviderFragment, values: dict[CredentialKey, str]) -> ProviderEntry:
+def _missing(fragment: ProviderFragment, values: Mapping[CredentialKey, str]) -> list[SecretKey]:
+    """The credentials that have not arrived, each once. A withheld provider needs none."""
+    if fragment.withheld is not None:
+        return []
+    wanted = {(secret.name, secret.key, secret.version): secret for secret in _secret_keys(fragment)}
+    return [secret for place, secret in wanted.items() if (fragment.namespace, *place) not in values]
+
+
+def _link_provider(fragment: ProviderFragment, values: Mapping[CredentialKey, str]) -> ProviderEntry:
+    """With all its credentials in ``values``, unless it is withheld."""
+
     def value_of(secret: SecretKey) -> str:
-        value = values.get((fragment.namespace, secret.name, secret.key, secret.version))
-        if value is None:
-            message = (
-                f"Secret {fragment.namespace}/{secret.name} key {secret.key} has not arrived in version {secret.version} "
-                f"for ModelProvider {fragment.key}"
-            )
-            raise SnapshotRejected(RejectReason.CREDENTIALS_PENDING, message)
         # A Secret made from a file often ends in a line feed, which no header can carry.
-        return value.strip()
+        return values[(fragment.namespace, secret.name, secret.key, secret.version)].strip()
 
     endpoints = []
     if fragment.withheld is None:
@@ -229,20 +296,17 @@ def _link_provider(fragment: ProviderFragment, values: dict[CredentialKey, str])
     return ProviderEntry(fragment, tuple(endpoints))
 
 
-def _link_target(
-    name: str,
-    ref: ModelRef,
-    models: dict[str, ModelEntry],
-    unresolved: str | None,
-    weight: int = 0,
-    order: int | None = None,
-) -> TargetEntry:
-    entry = models.get(ref.key)
-    reason = unresolved or (None if entry is not None else "ModelNotFound")
-    return TargetEntry(name, ref.key, None if reason else entry, weight, order, reason)
+def _link_policy(
+    fragment: PolicyFragment, digest: str, models: Mapping[str, ModelEntry], waiting: Set[str]
+) -> PolicyEntry:
+    def link(
+        name: str, ref: ModelRef, unresolved: str | None, weight: int = 0, order: int | None = None
+    ) -> TargetEntry:
+        entry = models.get(ref.key)
+        if unresolved is None and entry is None:
+            unresolved = CREDENTIALS_PENDING if f"{ref.namespace}/{ref.provider}" in waiting else "ModelNotFound"
+        return TargetEntry(name, ref.key, None if unresolved else entry, weight, order, unresolved)
 
-
-def _link_policy(fragment: PolicyFragment, digest: str, models: dict[str, ModelEntry]) -> PolicyEntry:
     canary = fragment.canary
     return PolicyEntry(
         fragment=fragment,
@@ -255,17 +319,14 @@ def _link_policy(fragment: PolicyFragment, digest: str, models: dict[str, ModelE
             digest=digest,
         ),
         targets=tuple(
-            _link_target(target.name, target.model, models, target.unresolved, target.weight, target.fallback_order)
+            link(target.name, target.model, target.unresolved, target.weight, target.fallback_order)
             for target in fragment.targets
         ),
         fallbacks=tuple(
-            FallbackEntry(
-                frozenset(fallback.causes),
-                _link_target(f"fallback-{number}", fallback.model, models, fallback.unresolved),
-            )
+            FallbackEntry(frozenset(fallback.causes), link(f"fallback-{number}", fallback.model, fallback.unresolved))
             for number, fallback in enumerate(fragment.fallbacks, start=1)
         ),
-        canary=None if canary is None else _link_target("canary", canary.model, models, canary.unresolved),
+        canary=None if canary is None else link("canary", canary.model, canary.unresolved),
     )
 
 

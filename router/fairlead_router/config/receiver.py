@@ -60,7 +60,11 @@ class ConfigReceiver:
         self.applied: Applied | None = None
         self.rejected: Rejection | None = None
         self.rejections: dict[RejectReason, int] = {}
+        self.last_offer_runs = True
+        """``False`` after a refusal, until something is offered that runs, be it what ran before."""
         self.first_applied = asyncio.Event()
+        self.on_applied: Callable[[Sealed, Credentials, str], None] | None = None
+        """Told of every snapshot that runs from now on, with its source. Must not raise, nor take long."""
         self._reusable = Reusable()
         self._unfrozen = 0
         self._credentials = Credentials()
@@ -73,16 +77,30 @@ class ConfigReceiver:
         """Whether any snapshot runs."""
         return self.applied is not None
 
-    async def offer(self, sealed: Sealed, credentials: Credentials, *, source: str) -> bool:
+    @property
+    def credentials(self) -> Credentials:
+        """Those that came with the running snapshot."""
+        return self._credentials
+
+    def refuse(self, source: str, reason: RejectReason, message: str) -> None:
+        """Record that a door found something that cannot even be offered."""
+        self._record_rejection(0, 0, source, reason, message)
+        logger.warning("what %s holds is refused, the running table stays: %s: %s", source, reason.value, message)
+
+    async def offer(self, sealed: Sealed, credentials: Credentials, *, source: str, seed: bool = False) -> bool:
         """Load a snapshot if it is newer than the running one, or equal with other credentials.
 
-        Returns whether it runs now. Never raises for a bad snapshot: the reason stands in ``rejected``.
+        Returns whether it runs now. Never raises for a bad snapshot: the reason stands in ``rejected``. From a ``seed``,
+        which lags behind another door, only what is newer or completes the credentials is news; the rest is no error.
         """
         async with self._lock:
             running = (self.table.used.epoch, self.table.used.revision)
             offered = sealed.manifest.version
+            if seed and self.ready and (offered < running or (offered == running and not self.table.pending)):
+                return False
             if self.ready and offered == running and sealed.manifest.digest == self.table.used.digest:
                 if credentials == self._credentials:
+                    self.last_offer_runs = True
                     return True
             elif self.ready and offered <= running:
                 message = (
@@ -95,6 +113,7 @@ class ConfigReceiver:
             except SnapshotRejected as rejected:
                 self._reject(sealed, source, rejected.reason, rejected.message)
                 return False
+            self.last_offer_runs = True
             return True
 
     async def _load(self, sealed: Sealed, credentials: Credentials, source: str) -> None:
@@ -110,6 +129,8 @@ class ConfigReceiver:
         self._credentials = credentials
         self.applied = Applied(source, self._wall_clock(), self._monotonic() - started)
         self.first_applied.set()
+        if self.on_applied is not None:
+            self.on_applied(sealed, credentials, source)
         self._freeze()
         logger.info(
             "snapshot %d.%d from %s runs: %d policies, %d models",
@@ -119,6 +140,14 @@ class ConfigReceiver:
             len(table.policies),
             len(table.models),
         )
+        for item in table.pending:
+            logger.warning(
+                "Secret key %s of %s has not arrived in version %s: ModelProvider %s stays as it was until then",
+                item.key,
+                item.secret,
+                item.version,
+                item.provider,
+            )
         while retired:
             # Each holds thousands of objects: freed one by one, with turns for requests after each.
             retired.pop()
@@ -157,14 +186,18 @@ class ConfigReceiver:
             self._unfrozen = 0
 
     def _reject(self, sealed: Sealed, source: str, reason: RejectReason, message: str) -> None:
-        manifest = sealed.manifest
-        self.rejections[reason] = self.rejections.get(reason, 0) + 1
-        self.rejected = Rejection(manifest.epoch, manifest.revision, source, reason, message, self._wall_clock())
+        epoch, revision = sealed.manifest.version
+        self._record_rejection(epoch, revision, source, reason, message)
         logger.warning(
             "snapshot %d.%d from %s refused, the running table stays: %s: %s",
-            manifest.epoch,
-            manifest.revision,
+            epoch,
+            revision,
             source,
             reason.value,
             message,
         )
+
+    def _record_rejection(self, epoch: int, revision: int, source: str, reason: RejectReason, message: str) -> None:
+        self.last_offer_runs = False
+        self.rejections[reason] = self.rejections.get(reason, 0) + 1
+        self.rejected = Rejection(epoch, revision, source, reason, message, self._wall_clock())

@@ -100,6 +100,18 @@ _NOTHING: ModelsByName = {}
 
 
 @dataclass(frozen=True, slots=True)
+class PendingCredential:
+    """A secret value that the snapshot names and that has not arrived; its provider waits for it."""
+
+    provider: str
+    """``namespace/name``."""
+    secret: str
+    """Name of the Secret, in the provider's namespace."""
+    key: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Everything a decision may depend on that was declared rather than learned."""
 
@@ -113,6 +125,8 @@ class Table:
     visible_everywhere: ModelsByName
     visible_from: Mapping[str, ModelsByName] = field(default_factory=dict)
     """By namespace, without what is visible everywhere."""
+    pending: tuple[PendingCredential, ...] = ()
+    """What is missing. The providers that wait are in force as they were before, or not at all if they are new."""
 
     def models_named(self, namespace: str | None, name: str) -> tuple[ModelEntry, ...]:
         """Models that a workspace of ``namespace`` may call by ``name``; more than one is an ambiguity."""

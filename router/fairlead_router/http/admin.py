@@ -30,19 +30,29 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 async def config(request: web.Request) -> web.Response:
-    """Which snapshot runs since when, what was refused last, and what it declares. No secret is in it."""
+    """Which snapshot runs since when, what was refused last, which credentials are missing, and what is in force.
+
+    No secret value is in it. ``?brief=true`` leaves out what is in force: the operator asks often.
+    """
     context = request.app[CONTEXT]
     receiver = context.pipeline.receiver
     table, rejected = receiver.table, receiver.rejected
+    running = {
+        "epoch": table.used.epoch,
+        "revision": table.used.revision,
+        "digest": table.used.digest,
+        "source": None if receiver.applied is None else receiver.applied.source,
+        "appliedAt": None if receiver.applied is None else receiver.applied.at,
+        "buildSeconds": None if receiver.applied is None else receiver.applied.build_seconds,
+        "lastRejected": rejected,
+        "doors": context.doors.report(),
+        "pending": table.pending,
+    }
+    if request.query.get("brief") == "true":
+        return json_response(running)
     return json_response(
         {
-            "epoch": table.used.epoch,
-            "revision": table.used.revision,
-            "digest": table.used.digest,
-            "source": None if receiver.applied is None else receiver.applied.source,
-            "appliedAt": None if receiver.applied is None else receiver.applied.at,
-            "buildSeconds": None if receiver.applied is None else receiver.applied.build_seconds,
-            "lastRejected": rejected,
+            **running,
             "policies": [policy.fragment for policy in table.policies],
             "providers": [provider.fragment for _, provider in sorted(table.providers.items())],
             "workspaces": [rules for _, rules in sorted(table.workspaces.items())],

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from fairlead_router.config.doors.status import Doors
 from fairlead_router.pipeline import Pipeline
 from fairlead_router.record.recorder import Recorder
 from fairlead_router.settings import Settings
@@ -20,6 +21,8 @@ class Context:
     recorder: Recorder
     settings: Settings
     version: str
+    doors: Doors
+    """Where snapshots come from, as shown in ``/-/config``."""
     degraded: dict[str, str] = field(default_factory=dict)
     """Named states that do not stop requests, by component; shown in /health/detailed."""
     findings: list[Any] = field(default_factory=list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,9 +25,9 @@ from fairlead_contract.fragments import (
     TenancyFragment,
     WorkspaceFragment,
 )
-from fairlead_contract.snapshot import Credential, Credentials, RejectReason, SnapshotRejected
+from fairlead_contract.snapshot import Credential, Credentials
 from fairlead_router.config.build import Reusable, empty_table
-from fairlead_router.config.table import Table
+from fairlead_router.config.table import PendingCredential, Table
 from tests.router.builders import (
     a_model,
     a_policy,
@@ -118,6 +119,7 @@ def contents(table: Table) -> dict[str, Any]:
         "tenancy": table.tenancy,
         "everywhere": table.visible_everywhere,
         "from": table.visible_from,
+        "pending": table.pending,
         "decides": [table.index.matching(some_facts(namespace=each)) for each in (None, *NAMESPACES)],
     }
 
@@ -172,20 +174,158 @@ def test_a_policy_is_linked_anew_when_a_model_it_names_changes() -> None:
     assert before.policies[0].targets[0].entry is before.models[key(provider="two")]
 
 
-@pytest.mark.parametrize("arrived", [Credentials(), credentials("v2"), credentials("v1", namespace="team-b")])
-def test_a_route_waits_for_its_credential_in_the_very_version_it_names(arrived: Credentials) -> None:
-    with pytest.raises(SnapshotRejected) as raised:
-        built(WITH_SECRET, credentials=arrived)
-    assert raised.value.reason is RejectReason.CREDENTIALS_PENDING
-    assert raised.value.message == (
-        "Secret team-a/keys key api has not arrived in version v1 for ModelProvider team-a/one"
+LATE = [Credentials(), credentials("v1"), credentials("v2", namespace="team-b")]
+"""What may have arrived while version v2 of the key is awaited."""
+AWAITED = PendingCredential("team-a/one", "keys", "api", "v2")
+TO_ONE = a_policy(
+    targets=(Target("t", ref(provider="one")),),
+    fallbacks=(Fallback(("Error",), ref(provider="one")),),
+    canary=Canary(ref(provider="one"), 5),
+)
+
+
+def rotated(**fields: Any) -> ProviderFragment:
+    """``WITH_SECRET``, edited and with the next version of its key."""
+    return msgspec.structs.replace(WITH_SECRET, **{"generation": 2, "credential": secret("v2"), **fields})
+
+
+def reasons(table: Table) -> list[str | None]:
+    """Why each reference of the one policy leads nowhere."""
+    (policy,) = table.policies
+    canary = policy.canary
+    assert canary is not None
+    linked_targets = [*policy.targets, *(each.target for each in policy.fallbacks), canary]
+    assert all((target.entry is None) is (target.unresolved is not None) for target in linked_targets)
+    return [target.unresolved for target in linked_targets]
+
+
+@pytest.mark.parametrize("arrived", LATE)
+def test_a_new_provider_whose_credential_is_late_is_not_in_force_and_nobody_else_waits(arrived: Credentials) -> None:
+    table, left_over = built(rotated(), WITHOUT_SECRET, TO_ONE, credentials=arrived)
+    assert table.pending == (AWAITED,)
+    assert list(table.providers) == ["team-a/two"]
+    assert list(table.models) == [key(provider="two")]
+    assert table.models_named("team-a", "one/small") == ()
+    assert reasons(table) == ["CredentialsPending"] * 3
+    after, _ = built(rotated(), WITHOUT_SECRET, TO_ONE, credentials=credentials("v2"), previous=left_over)
+    assert after.pending == ()
+    assert reasons(after) == [None] * 3
+
+
+@pytest.mark.parametrize("arrived", LATE)
+def test_a_provider_whose_credential_is_late_stays_whole_as_it_was(arrived: Credentials) -> None:
+    before, left_over = built(WITH_SECRET, TO_ONE, credentials=credentials("v1"))
+    newer = rotated(
+        models=(a_model("large"),), endpoints=(Endpoint("primary", "https://elsewhere.example/v1"),), type="Other"
+    )
+    new_model = a_policy("new", targets=(Target("t", ref("large", "one")),))
+    after, left_over = built(newer, TO_ONE, new_model, credentials=arrived, previous=left_over)
+    assert after.pending == (AWAITED,)
+    assert after.providers["team-a/one"] is before.providers["team-a/one"]
+    assert list(after.models) == [key(provider="one")]
+    assert [target.unresolved for policy in after.policies for target in policy.targets] == [None, "CredentialsPending"]
+    again, left_over = built(newer, TO_ONE, new_model, credentials=Credentials(), previous=left_over)
+    assert again.providers["team-a/one"] is before.providers["team-a/one"]
+    done, _ = built(newer, credentials=credentials("v2"), previous=left_over)
+    assert contents(done) == contents(built(newer, credentials=credentials("v2"))[0])
+
+
+def test_a_value_that_disappears_is_kept_until_another_comes() -> None:
+    before, left_over = built(WITH_SECRET, credentials=credentials("v1"))
+    without, left_over = built(WITH_SECRET, credentials=Credentials(), previous=left_over)
+    assert without.providers["team-a/one"] is before.providers["team-a/one"]
+    assert without.pending == (PendingCredential("team-a/one", "keys", "api", "v1"),)
+    back, _ = built(WITH_SECRET, credentials=credentials("v1", value="new"), previous=left_over)
+    assert back.providers["team-a/one"].endpoints[0].headers["Authorization"] == "Bearer new-v1"
+    assert back.pending == ()
+
+
+def test_a_provider_made_anew_does_not_inherit_the_key_of_its_namesake() -> None:
+    _, left_over = built(WITH_SECRET, credentials=credentials("v1"))
+    table, _ = built(rotated(uid="another"), TO_ONE, credentials=credentials("v1"), previous=left_over)
+    assert table.providers == {}
+    assert reasons(table) == ["CredentialsPending"] * 3
+
+
+def test_withholding_a_provider_does_not_wait_for_any_credential() -> None:
+    _, left_over = built(WITH_SECRET, credentials=credentials("v1"))
+    table, _ = built(rotated(withheld="HostNotAllowed"), credentials=Credentials(), previous=left_over)
+    assert table.pending == ()
+    assert table.providers["team-a/one"].fragment.withheld == "HostNotAllowed"
+    assert table.providers["team-a/one"].endpoints == ()
+
+
+@pytest.mark.parametrize("visible", ["Same", "All", "Selector"])
+@pytest.mark.parametrize("before", ["Same", "All", "Selector"])
+def test_who_may_use_a_provider_does_not_wait_for_its_credential(before: str, visible: str) -> None:
+    def seen(word: str, namespace: str) -> dict[str, Any]:
+        return {"visible_from": word, "visible_namespaces": (namespace,) if word == "Selector" else ()}
+
+    older = msgspec.structs.replace(WITH_SECRET, **seen(before, "team-b"))
+    _, left_over = built(older, credentials=credentials("v1"))
+    table, left_over = built(rotated(**seen(visible, "team-c")), previous=left_over)
+    found = [place for place in ("team-a", "team-b", "team-c") if table.models_named(place, "small")]
+    assert (
+        found == {"Same": ["team-a"], "All": ["team-a", "team-b", "team-c"], "Selector": ["team-a", "team-c"]}[visible]
+    )
+    assert table.providers["team-a/one"].endpoints[0].headers["Authorization"] == "Bearer sk-v1"
+    assert table.providers["team-a/one"].fragment.generation == 1
+    again, _ = built(rotated(**seen(visible, "team-c")), previous=left_over)
+    assert again.providers["team-a/one"] is table.providers["team-a/one"]
+
+
+def test_where_a_key_may_be_sent_does_not_wait_for_its_next_version() -> None:
+    def limited(version: str, *hosts: str) -> SecretKey:
+        return SecretKey("keys", "api", version, hosts)
+
+    left = Endpoint("left", "https://left.example/v1")
+    right = Endpoint("right", "https://right.example/v1", headers=(Header("x-key", secret=secret("v1", "others")),))
+    keys = (*credentials("v1").entries, Credential("team-a", "others", "api", "v1", "other"))
+    _, running = built(
+        msgspec.structs.replace(WITH_SECRET, endpoints=(left, right)), TO_ONE, credentials=Credentials(keys)
     )
 
+    def names(**fields: Any) -> list[str] | None:
+        table, again = built(rotated(**fields), TO_ONE, previous=running)
+        twice, _ = built(rotated(**fields), TO_ONE, previous=again)
+        assert twice.providers == table.providers
+        if not table.providers:
+            assert reasons(table) == ["CredentialsPending"] * 3
+            return None
+        provider = table.providers["team-a/one"]
+        found = [endpoint.name for endpoint in provider.endpoints]
+        assert [endpoint.name for endpoint in provider.fragment.endpoints] == found
+        return found
 
-def test_a_credential_that_is_withdrawn_refuses_the_table_although_the_provider_is_unchanged() -> None:
-    _, left_over = built(WITH_SECRET, credentials=credentials("v1"))
-    with pytest.raises(SnapshotRejected):
-        built(WITH_SECRET, credentials=Credentials(), previous=left_over)
+    assert names() == ["left", "right"]
+    assert names(credential=limited("v2", "left.example"), endpoints=(left,)) == ["left"]
+    assert names(credential=limited("v2", "*.example"), endpoints=(left,)) == ["left", "right"]
+    assert names(credential=limited("v2", "new.example")) is None
+    header = Header("x-key", secret=SecretKey("others", "api", "v2", ("left.example",)))
+    assert names(endpoints=(Endpoint("left", "https://left.example/v1", headers=(header,)),)) == ["left"]
+
+
+def test_a_credential_awaited_in_several_places_is_named_once() -> None:
+    twice = (Header("x-one", secret=secret("v2")), Header("x-two", secret=secret("v2", "others")))
+    table, _ = built(rotated(endpoints=(Endpoint("e", "https://x.example/v1", headers=twice),)))
+    assert [(item.secret, item.version) for item in table.pending] == [("keys", "v2"), ("others", "v2")]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(snapshots(), st.sets(st.sampled_from(VERSIONS))), min_size=1, max_size=5))
+def test_once_all_credentials_are_there_nothing_is_left_of_the_wait(
+    history: list[tuple[list[AnyFragment], set[str]]],
+) -> None:
+    left_over = Reusable()
+    for fragments, arrived in history:
+        some = Credentials(tuple(each for each in EVERY_CREDENTIAL.entries if each.version in arrived))
+        table, left_over = built(*fragments, credentials=some, previous=left_over)
+        waiting = {item.provider for item in table.pending}
+        for fragment in fragments:
+            if isinstance(fragment, ProviderFragment) and fragment.key not in waiting:
+                assert table.providers[fragment.key].fragment == fragment
+    table, _ = built(*history[-1][0], credentials=EVERY_CREDENTIAL, previous=left_over)
+    assert contents(table) == contents(built(*history[-1][0], credentials=EVERY_CREDENTIAL)[0])
 
 
 def test_a_withheld_provider_needs_no_credential_and_has_no_endpoint() -> None:

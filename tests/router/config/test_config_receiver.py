@@ -18,6 +18,7 @@ from fairlead_contract.snapshot import (
     seal,
 )
 from fairlead_router.config.receiver import ConfigReceiver
+from fairlead_router.config.table import PendingCredential
 from tests.router.builders import NO_CREDENTIALS, a_policy, a_provider, a_receiver, sealed
 from tests.router.config.test_config_build import credentials, secret
 
@@ -77,15 +78,24 @@ async def test_the_same_snapshot_with_other_credentials_is_loaded_again() -> Non
     assert endpoint.headers["Authorization"] == "Bearer new-v1"
 
 
-async def test_a_snapshot_whose_credential_is_late_waits_while_the_old_one_runs() -> None:
+async def test_a_snapshot_whose_credential_is_late_runs_and_its_provider_follows(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     receiver = a_receiver()
-    await offered(receiver, sealed(a_policy("one"), revision=1))
-    newer = sealed(a_provider("one", credential=secret("v1")), revision=2)
-    assert not await offered(receiver, newer)
-    assert version(receiver) == (1, 1)
-    assert receiver.rejections == {RejectReason.CREDENTIALS_PENDING: 1}
+    older = a_provider("one", credential=secret("v1"))
+    await offered(receiver, sealed(older, revision=1), credentials("v1"))
+    newer = sealed(a_provider("one", generation=2, credential=secret("v2")), a_policy("two"), revision=2)
     assert await offered(receiver, newer, credentials("v1"))
     assert version(receiver) == (1, 2)
+    assert [policy.fragment.name for policy in receiver.table.policies] == ["two"]
+    assert receiver.table.providers["team-a/one"].fragment == older
+    assert receiver.table.pending == (PendingCredential("team-a/one", "keys", "api", "v2"),)
+    assert "ModelProvider team-a/one stays as it was" in caplog.text
+    assert "sk-v1" not in caplog.text
+    assert await offered(receiver, newer, credentials("v1", "v2"))
+    assert receiver.table.providers["team-a/one"].endpoints[0].headers["Authorization"] == "Bearer sk-v2"
+    assert receiver.table.pending == ()
+    assert receiver.rejections == {}
 
 
 def corrupted(snapshot: Sealed, **fields: object) -> Sealed:

@@ -29,6 +29,10 @@ from fairlead_router.settings import SettingError, Settings, from_environment, n
         ({"FAIRLEAD_SHUTDOWN_SECONDS": "0"}, {"shutdown_seconds": 0}),
         ({"FAIRLEAD_API_KEYS_FILE": "/keys.json"}, {"api_keys_file": Path("/keys.json")}),
         ({"FAIRLEAD_DECISION_LOG": "log"}, {"decision_log": Path("log")}),
+        ({"FAIRLEAD_SNAPSHOT_CONFIG_MAP": "mine"}, {"snapshot_config_map": "mine"}),
+        ({"FAIRLEAD_CREDENTIALS_SECRET": "mine"}, {"credentials_secret": "mine"}),
+        ({"FAIRLEAD_SNAPSHOT_NAMESPACE": "mine"}, {"snapshot_namespace": "mine"}),
+        ({"FAIRLEAD_LAST_GOOD_DIR": "/run/kept"}, {"last_good_dir": Path("/run/kept")}),
         ({"FAIRLEAD_DRAW_KEY": "secret"}, {"draw_key": "secret"}),
         (
             {"FAIRLEAD_ALLOW_NETWORKS": "10.0.0.0/8, ::1/128"},
@@ -85,4 +89,4 @@ def test_networks_are_listed_with_commas_and_loopback_is_both_of_them(text: str,
 
 
 def test_the_key_of_all_draws_is_in_no_representation() -> None:
-    assert "secret" not in repr(Settings(draw_key="secret"))
+    assert "hush-hush" not in repr(Settings(draw_key="hush-hush"))

@@ -1,0 +1,1 @@
+"""What is declared: Kopf's watches and our own lists feed one inventory that knows no phantoms."""

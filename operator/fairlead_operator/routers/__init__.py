@@ -1,0 +1,1 @@
+"""Which routers there are, and what each of them runs."""

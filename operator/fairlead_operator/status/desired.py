@@ -1,0 +1,58 @@
+"""A whole status as it should be, and whether what is written differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fairlead_crds.compile import Finding, ObjectState
+from fairlead_operator.status.conditions import conditions
+from fairlead_operator.status.reasons import ConditionType
+from fairlead_operator.status.verdict import Verdict
+
+_CONDITION_TYPES = frozenset(kind.value for kind in ConditionType)
+_SAID = ("status", "reason", "message", "observedGeneration")
+_NUMBERS = ("observedGeneration", "modelCount", "usedByPolicies")
+_BLOCKS = {"canary": ("weightPercent", "reason"), "effective": ("overriddenBy", "shadows")}
+
+
+def desired_status(
+    state: ObjectState,
+    findings: Sequence[Finding],
+    rollout: Verdict,
+    summary: Mapping[str, Any],
+    current: Mapping[str, Any] | None,
+    now: str,
+) -> dict[str, Any]:
+    """Everything this writer owns of the status, in the shape of the API.
+
+    ``current`` is the status as written, from which times are carried on; ``now`` is RFC 3339.
+    """
+    before = (current or {}).get("conditions") or ()
+    return {
+        "observedGeneration": state.generation,
+        "conditions": conditions(state, findings, rollout, before, now),
+        **summary,
+    }
+
+
+def differs(current: Mapping[str, Any] | None, desired: Mapping[str, Any]) -> bool:
+    """Whether ``desired`` is worth a write.
+
+    Not for fields and condition types of other writers, the order of sets, or a time alone. What this writer wrote
+    once and does not wish any more does count.
+    """
+    return current != desired and _owned(current or {}) != _owned(desired)
+
+
+def _owned(status: Mapping[str, Any]) -> dict[str, Any]:
+    owned: dict[str, Any] = {name: status.get(name) for name in _NUMBERS}
+    for item in status.get("conditions") or ():
+        if item.get("type") in _CONDITION_TYPES:
+            owned[f"condition {item['type']}"] = [item.get(name) for name in _SAID]
+    for name, fields in _BLOCKS.items():
+        block = status.get(name) or {}
+        for field in fields:
+            value = block.get(field)
+            owned[f"{name}.{field}"] = sorted(value) if isinstance(value, list | tuple) else value
+    return owned

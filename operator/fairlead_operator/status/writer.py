@@ -1,0 +1,172 @@
+"""Writes the statuses that differ, a few at a time, and posts the Events that tell of the change."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fairlead_crds.compile import Compilation, Finding, ObjectState, Reason
+from fairlead_crds.compile.declared import ObjectKey
+from fairlead_kube.client import KubeClient
+from fairlead_kube.errors import KubeError
+from fairlead_kube.follow import FAILURES
+from fairlead_operator.lead.elector import Elector
+from fairlead_operator.metrics import Metrics
+from fairlead_operator.observe.inventory import Inventory, Place
+from fairlead_operator.observe.sources import BY_KIND, GROUP, VERSION
+from fairlead_operator.status.desired import desired_status, differs
+from fairlead_operator.status.event_log import EventLog, Posting
+from fairlead_operator.status.events import EventToPost, ObjectReference, event_body, series_patch, transitions
+from fairlead_operator.status.rollout import Fleet
+from fairlead_operator.status.standing import Standing
+from fairlead_operator.status.summary import summaries
+
+logger = logging.getLogger("fairlead.status")
+
+MANAGER = "fairlead-operator-status"
+_AT_ONCE = 16
+_REFUSED_KEPT = 1000
+"""Statuses that the API server would not take, and so are not sent again unchanged."""
+_API_VERSION = f"{GROUP}/{VERSION}"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that statuses are made from."""
+
+    compilation: Compilation
+    standings: Mapping[ObjectKey, Standing]
+    fleet: Fleet
+
+
+class _Write(NamedTuple):
+    state: ObjectState
+    current: Mapping[str, Any]
+    desired: dict[str, Any]
+
+
+class StatusWriter:
+    """Only what differs from what the inventory last heard is written."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        elector: Elector,
+        inventory: Inventory,
+        metrics: Metrics,
+        *,
+        monotonic: Callable[[], float],
+        wall: Callable[[], datetime.datetime],
+    ) -> None:
+        self._client = client
+        self._elector = elector
+        self._inventory = inventory
+        self._metrics = metrics
+        self._events = EventLog()
+        self._monotonic = monotonic
+        self._wall = wall
+        self._refused: dict[str, dict[str, Any]] = {}
+        self._summaries: tuple[Compilation, dict[ObjectKey, dict[str, Any]]] | None = None
+
+    async def write(self, situation: Situation) -> bool:
+        """Whether all that had to be written was. Raises :class:`NotLeader`."""
+        writes = await asyncio.to_thread(self._wanted, situation)
+        writing = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(item: _Write) -> bool:
+            async with writing:
+                self._elector.require()
+                return await self._write(item)
+
+        return all(await asyncio.gather(*(one(item) for item in writes)))
+
+    def _wanted(self, situation: Situation) -> list[_Write]:
+        now = self._wall().astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        compilation = situation.compilation
+        if self._summaries is None or self._summaries[0] is not compilation:
+            self._summaries = (compilation, summaries(compilation))
+        summary = self._summaries[1]
+        findings: defaultdict[ObjectKey, list[Finding]] = defaultdict(list)
+        for finding in compilation.findings:
+            findings[ObjectKey(finding.kind, finding.namespace, finding.name)].append(finding)
+        writes = []
+        for state in compilation.states:
+            key = ObjectKey(state.kind, state.namespace, state.name)
+            standing = situation.standings.get(key)
+            item = self._inventory.items[BY_KIND[state.kind]].get(Place(state.namespace, state.name))
+            if standing is None or item is None or state.accepted_reason == Reason.DUPLICATE:
+                continue
+            if (item.declared.get("metadata") or {}).get("uid") != state.uid:
+                continue
+            provider = f"{state.namespace}/{state.name}" if state.kind == "ModelProvider" else None
+            rollout = situation.fleet.rollout(standing.since, provider)
+            desired = desired_status(state, findings.get(key, ()), rollout, summary.get(key, {}), item.status, now)
+            if differs(item.status, desired):
+                writes.append(_Write(state, item.status, desired))
+        return writes
+
+    async def _write(self, item: _Write) -> bool:
+        state, desired = item.state, item.desired
+        refused = self._refused.get(state.uid)
+        if refused is not None and not differs(refused, desired):
+            return True
+        source = BY_KIND[state.kind]
+        body = {
+            "apiVersion": _API_VERSION,
+            "kind": state.kind,
+            "metadata": {"name": state.name, "namespace": state.namespace, "uid": state.uid},
+            "status": desired,
+        }
+        try:
+            written = await self._client.apply(
+                f"{source.path(state.namespace, state.name)}/status", body, manager=MANAGER
+            )
+        except KubeError as error:
+            if (
+                error.not_found or error.conflict
+            ):  # deleted, or another object of that name: its own event is on the way
+                return True
+            self._metrics.status_writes.labels("failed").inc()
+            logger.warning("the status of %s %s/%s: %s", state.kind, state.namespace, state.name, error)
+            if error.status in {400, 413, 422}:
+                if len(self._refused) >= _REFUSED_KEPT:
+                    self._refused.clear()
+                self._refused[state.uid] = desired
+                return True
+            return False
+        except FAILURES as error:
+            self._metrics.status_writes.labels("failed").inc()
+            logger.warning("a status cannot be written: %s: %s", type(error).__name__, error)
+            return False
+        self._metrics.status_writes.labels("written").inc()
+        self._inventory.take_status(source, written)
+        regarding = ObjectReference(_API_VERSION, state.kind, state.namespace, state.name, state.uid)
+        for event in transitions(item.current.get("conditions") or (), desired["conditions"], regarding):
+            await self._post(event)
+        return True
+
+    async def _post(self, event: EventToPost) -> None:
+        """Events are news, not state: one that cannot be posted is let go."""
+        decision = self._events.decide(event, self._monotonic())
+        self._metrics.events.labels(decision.posting.value).inc()
+        if decision.posting is Posting.SUPPRESSED:
+            return
+        collection = f"/apis/events.k8s.io/v1/namespaces/{event.regarding.namespace}/events"
+        now = self._wall()
+        try:
+            if decision.posting is Posting.NEW:
+                try:
+                    await self._client.create(collection, event_body(event, self._elector.identity, now))
+                except KubeError as error:
+                    if not error.conflict:
+                        raise
+                    await self._client.merge(f"{collection}/{event.name}", series_patch(decision.count, now))
+            else:
+                await self._client.merge(f"{collection}/{event.name}", series_patch(decision.count, now))
+        except FAILURES as error:
+            logger.info("an event was not posted: %s", error)
