@@ -87,7 +87,9 @@ def check(
 ) -> tuple[list[Remark], int, int]:
     """All remarks about ``paths``, sorted by file and place, and the numbers of files and of objects read."""
     reading = FolderReader(tuple(paths), default_namespace).read()
-    compilation = compile_resources(reading.resources, None, Settings(platform_namespaces, default_namespace))
+    # Without a history a paused object would be out of force, and what refers to it in error.
+    settings = Settings(platform_namespaces, default_namespace, heed_pauses=False)
+    compilation = compile_resources(reading.resources, None, settings)
     remarks = [_from_problem(problem) for problem in reading.problems]
     remarks += [_from_finding(finding) for finding in locate(compilation.findings, reading)]
     return sorted(remarks), reading.files, len(reading.resources.objects)

@@ -43,6 +43,14 @@ def test_remarks_are_lines_that_editors_understand(capsys: pytest.CaptureFixture
     assert output.err.startswith("2 objects in 3 files: 3 errors, ")
 
 
+def test_a_pause_is_no_error_where_there_is_no_history(capsys: pytest.CaptureFixture[str]) -> None:
+    paused = provider().replace("metadata:\n", 'metadata:\n  annotations: {fairlead.dev/paused: "true"}\n', 1)
+    assert "fairlead.dev/paused" in paused
+    write(Path("r/a.yaml"), documents(paused, policy()))
+    assert run("r") == validate.OK
+    assert capsys.readouterr().err == "2 objects in 1 file: 0 errors, 0 warnings\n"
+
+
 @pytest.mark.parametrize(
     ("text", "options", "status", "summary"),
     [
