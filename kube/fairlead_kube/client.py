@@ -27,6 +27,17 @@ _MAX_EVENT_BYTES = 16 * 1024 * 1024
 Json = dict[str, Any]
 
 
+class Event(msgspec.Struct):
+    """One line of a watch."""
+
+    type: str
+    object: Json
+
+
+_OBJECT = msgspec.json.Decoder(Json)
+_EVENT = msgspec.json.Decoder(Event)
+
+
 class KubeClient:
     """One connection pool to one API server. Use as an async context manager."""
 
@@ -102,13 +113,12 @@ class KubeClient:
             answer = await response.read()
             if response.status >= 400:
                 raise _error(response.status, answer, response.headers)
-        decoded: Json = msgspec.json.decode(answer)
-        return decoded
+        return _OBJECT.decode(answer)
 
     @asynccontextmanager
     async def watch(
         self, path: str, query: Mapping[str, str], *, inactivity_seconds: float = 70.0
-    ) -> AsyncIterator[AsyncIterator[Json]]:
+    ) -> AsyncIterator[AsyncIterator[Event]]:
         """The events of a watch until the server ends it. Bookmarks come every minute, so longer silence is a dead
         connection: ``TimeoutError``. Raises as :meth:`get` does, also for an event of type ``ERROR``.
         """
@@ -120,7 +130,12 @@ class KubeClient:
                 if response.status >= 400:
                     raise _error(response.status, await response.read(), response.headers)
                 opening.reschedule(None)
-                yield _events(response, inactivity_seconds)
+                try:
+                    yield _events(response, inactivity_seconds)
+                finally:
+                    # A polite end of TLS would outlive the loop when the server does not answer any more.
+                    if response.connection is not None and response.connection.transport is not None:
+                        response.connection.transport.abort()
 
     async def _list(self, path: str, query: Mapping[str, str]) -> tuple[list[Json], str]:
         items: list[Json] = []
@@ -138,7 +153,7 @@ class KubeClient:
         return self._session
 
 
-async def _events(response: aiohttp.ClientResponse, inactivity_seconds: float) -> AsyncIterator[Json]:
+async def _events(response: aiohttp.ClientResponse, inactivity_seconds: float) -> AsyncIterator[Event]:
     buffer = bytearray()
     while True:
         async with asyncio.timeout(inactivity_seconds):
@@ -152,9 +167,9 @@ async def _events(response: aiohttp.ClientResponse, inactivity_seconds: float) -
         buffer = bytearray(rest)
         for line in lines:
             if line.strip():
-                event: Json = msgspec.json.decode(line)
-                if event.get("type") == "ERROR":
-                    raise _error_of(event.get("object") or {}, 500, None)
+                event = _EVENT.decode(line)
+                if event.type == "ERROR":
+                    raise _error_of(event.object, 500, None)
                 yield event
 
 

@@ -34,8 +34,8 @@ async def follow_object(
     """Call ``take`` with the object's present state (``None``: it does not exist) and again after each change.
 
     Every time the stream ends, for whatever reason, the object is read afresh before it is watched on: so neither a
-    lost event nor a server whose history was set back goes unnoticed. ``connected`` hears of loss and return, with
-    the reason. Never returns and never raises for what the server does.
+    lost event nor a server whose history was set back goes unnoticed. ``connected`` hears of every sign of
+    life, and of loss with its reason. Never returns and never raises for what the server does.
     """
     selector = {"fieldSelector": f"metadata.name={name}"}
     while True:
@@ -49,10 +49,11 @@ async def follow_object(
             async with client.watch(collection, query, inactivity_seconds=inactivity_seconds) as events:
                 async for event in events:
                     backoff.reset()
-                    if event["type"] == "DELETED":
+                    connected(True, "")
+                    if event.type == "DELETED":
                         await take(None)
-                    elif event["type"] != "BOOKMARK":
-                        await take(event["object"])
+                    elif event.type != "BOOKMARK":
+                        await take(event.object)
         except FAILURES as error:
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             connected(False, reason)

@@ -113,7 +113,6 @@ class ConfigReceiver:
             except SnapshotRejected as rejected:
                 self._reject(sealed, source, rejected.reason, rejected.message)
                 return False
-            self.last_offer_runs = True
             return True
 
     async def _load(self, sealed: Sealed, credentials: Credentials, source: str) -> None:
@@ -127,6 +126,7 @@ class ConfigReceiver:
         self.table, self._reusable = table, reusable
         del body
         self._credentials = credentials
+        self.last_offer_runs = True
         self.applied = Applied(source, self._wall_clock(), self._monotonic() - started)
         self.first_applied.set()
         if self.on_applied is not None:
