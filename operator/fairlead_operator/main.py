@@ -26,6 +26,7 @@ from fairlead_operator.operator import Operator
 from fairlead_operator.publish.publisher import Publisher
 from fairlead_operator.routers.poll import RouterPoller
 from fairlead_operator.settings import Settings
+from fairlead_operator.status.poster import EventPoster
 from fairlead_operator.status.writer import StatusWriter
 
 logger = logging.getLogger("fairlead.operator")
@@ -69,6 +70,7 @@ def make_operator(client: KubeClient, settings: Settings, metrics: Metrics) -> O
         monotonic=time.monotonic,
         wall=_now,
     )
+    poster = EventPoster(client, elector, metrics, monotonic=time.monotonic, wall=_now)
     return Operator(
         stream=stream,
         elector=elector,
@@ -78,7 +80,8 @@ def make_operator(client: KubeClient, settings: Settings, metrics: Metrics) -> O
         poller=RouterPoller(
             client, settings.namespace, settings.router_service, settings.router_admin_port, settings.routers
         ),
-        writer=StatusWriter(client, elector, stream.inventory, metrics, monotonic=time.monotonic, wall=_now),
+        writer=StatusWriter(client, elector, stream.inventory, metrics, poster, wall=_now),
+        poster=poster,
         metrics=metrics,
         compile_settings=CompileSettings(settings.platform, settings.default_namespace),
         dirty=dirty,

@@ -32,6 +32,7 @@ from fairlead_operator.publish.epochs import Version, next_epoch
 from fairlead_operator.publish.publisher import Published, Publisher
 from fairlead_operator.routers.patience import Patience
 from fairlead_operator.routers.poll import RouterPoller
+from fairlead_operator.status.poster import EventPoster
 from fairlead_operator.status.rollout import Fleet
 from fairlead_operator.status.standing import Standing, track
 from fairlead_operator.status.writer import Situation, StatusWriter
@@ -40,6 +41,8 @@ logger = logging.getLogger("fairlead.operator")
 
 _POLL_FIRST, _POLL_SLOWEST, _POLL_IDLE = 0.05, 1.0, 5.0
 _SHRUNK = 0.5
+_ROLLOUT_GRACE = 1.0
+"""Seconds after a publication in which a status may wait for the routers."""
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class Operator:
     publisher: Publisher
     poller: RouterPoller
     writer: StatusWriter
+    poster: EventPoster
     metrics: Metrics
     compile_settings: CompileSettings
     dirty: Debounce
@@ -60,6 +64,7 @@ class Operator:
     listed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once everything declared is known."""
     _published: Published | None = None
+    _published_at: float = 0.0
     _previous: Previous | None = None
     _compilation: Compilation | None = None
     _epoch: int | None = None
@@ -150,6 +155,7 @@ class Operator:
                     group.create_task(self._compile_and_publish(), name="compile")
                     group.create_task(self._follow_rollout(http), name="rollout")
                     group.create_task(self._write_status(), name="status")
+                    group.create_task(self.poster.run(), name="events")
                     group.create_task(self._until_deposed(), name="deposed")
             except* NotLeader:
                 logger.info("another replica leads now, or the Lease cannot be renewed")
@@ -183,10 +189,10 @@ class Operator:
         if self._epoch is not None:
             self.metrics.epochs.inc()
             logger.warning("history was lost: epoch %d begins", self._epoch)
-        if self._previous is None and published is not None:
-            self._previous = _previous_of(published)
-        elif published is not None and own is not None and published.manifest.version > own.version:
-            self._previous, self._standings = _previous_of(published), {}
+        if published is not None and (own is None or published.manifest.version > own.version):
+            newer = _previous_of(published)
+            if newer is not None:  # what this process knows as last good is not given up for what nobody can read
+                self._previous, self._standings = newer, {}
         self._published = found
 
     async def _until_deposed(self) -> None:
@@ -235,10 +241,11 @@ class Operator:
         sealed = compilation.snapshot
         # A leader that has not written yet in its term claims the ConfigMap, so that no older leader's write is taken.
         claimed = before.term == self.elector.term
-        same = before.sealed is not None and sealed.manifest == before.sealed.manifest
+        same = sealed == before.sealed
         if not (same and claimed and credentials == before.credentials):
             self._sent = sealed.manifest.version
             self._published = await self.publisher.publish(sealed, credentials, before)
+            self._published_at = asyncio.get_running_loop().time()
             self.metrics.publications.labels("published").inc()
             logger.info("snapshot %d.%d published", *sealed.manifest.version)
         self._epoch = None
@@ -311,11 +318,24 @@ class Operator:
                 self._published = await self.publisher.prune(needed, published)
         return True
 
+    async def _give_routers_time(self) -> None:
+        """Routers take a moment to follow; a status that says so would be written twice for each edit."""
+        published = self._published
+        while published is not None and published.sealed is not None and self._router_versions:
+            left = self._published_at + _ROLLOUT_GRACE - asyncio.get_running_loop().time()
+            if left <= 0 or self._fleet.settled(published.sealed.manifest.version):
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._status_due.wait()
+                self._status_due.clear()
+
     async def _write_status(self) -> None:
         backoff = Backoff(self.draw)
         while True:
             await self._status_due.wait()
             self._status_due.clear()
+            await self._give_routers_time()
             if self._compilation is None:
                 continue
             situation = Situation(self._compilation, self._standings, self._fleet)

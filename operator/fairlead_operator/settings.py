@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -97,6 +98,6 @@ def _convert(variable: str, kind: object, text: str) -> object:
         number = int(text) if kind == "int" else float(text)
     except ValueError:
         number = -1
-    if number < 0:
+    if not 0 <= number < math.inf:
         raise SettingError(f"{variable}={text!r}: takes a number of at least 0")
     return number

@@ -44,7 +44,7 @@ class Difference:
     phantoms: tuple[Place, ...] = ()
     """Known, but not there any more: their deletion was never delivered."""
     history_lost: bool = False
-    """The list is older than what was known before: etcd was restored."""
+    """The list, or an object in it, is older than what was known before: etcd was restored."""
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.phantoms)
@@ -64,6 +64,8 @@ class Inventory:
     items: dict[Source, dict[Place, Item]] = field(default_factory=lambda: {source: {} for source in Source})
     newest: int = 0
     """The highest resource version ever heard of."""
+    _deleted: dict[Source, dict[Place, int]] = field(default_factory=lambda: {source: {} for source in Source})
+    """Versions of the deletions heard of since the last list, for a list that was begun before them."""
     _scopes: dict[tuple[Source, str | None], _Scope] = field(default_factory=dict)
 
     def take_event(self, source: Source, kind: str | None, raw: Raw, scope: str | None = None) -> bool:
@@ -79,6 +81,7 @@ class Inventory:
             return False
         self.newest = max(self.newest, version)
         if kind == "DELETED":
+            self._deleted[source][place] = version
             if known is None or not _same_uid(known.declared, raw):
                 return False
             del self.items[source][place]
@@ -89,16 +92,24 @@ class Inventory:
         """A complete list, which is the truth as of its version. ``scope`` as in :meth:`take_event`."""
         at = int(listed_at or 0)
         state = self._scope(source, scope)
-        items = self.items[source]
-        # A watch may be a little ahead of a list, never of a list begun after the list before it.
-        history_lost = at < state.listed_at
+        items, deleted = self.items[source], self._deleted[source]
+        listed = [(_place(raw), _version(raw), raw) for raw in raws]
+        # A watch may be a little ahead of a list, never of a list begun after the list before it. Numbers that were set back
+        # may have caught up since: then an object is older than it had been before this list.
+        history_lost = at < state.listed_at or any(
+            place in items and version < items[place].version <= at for place, version, _ in listed
+        )
         state.listed_at = at
+        for place in [each for each, version in deleted.items() if history_lost or version <= at]:
+            if scope is None or place.namespace == scope:
+                del deleted[place]
         added: list[Place] = []
         changed: list[Place] = []
         seen: set[Place] = set()
-        for raw in raws:
-            place, version = _place(raw), _version(raw)
+        for place, version, raw in listed:
             seen.add(place)
+            if deleted.get(place, -1) > version:
+                continue
             known = items.get(place)
             if known is not None and known.version >= version and not history_lost:
                 continue

@@ -34,7 +34,7 @@ class _Answer(msgspec.Struct, rename="camel"):
     epoch: int
     revision: int
     source: str | None = None
-    pending: list[str] = []
+    pending: tuple[_Pending, ...] = ()
     last_rejected: _Rejected | None = None
 
 

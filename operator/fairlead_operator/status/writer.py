@@ -1,4 +1,4 @@
-"""Writes the statuses that differ, a few at a time, and posts the Events that tell of the change."""
+"""Writes the statuses that differ, a few at a time."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from fairlead_operator.metrics import Metrics
 from fairlead_operator.observe.inventory import Inventory, Place
 from fairlead_operator.observe.sources import BY_KIND, GROUP, VERSION
 from fairlead_operator.status.desired import desired_status, differs
-from fairlead_operator.status.event_log import EventLog, Posting
-from fairlead_operator.status.events import EventToPost, ObjectReference, event_body, series_patch, transitions
+from fairlead_operator.status.events import ObjectReference, transitions
+from fairlead_operator.status.poster import EventPoster
 from fairlead_operator.status.rollout import Fleet
 from fairlead_operator.status.standing import Standing
 from fairlead_operator.status.summary import summaries
@@ -59,16 +59,15 @@ class StatusWriter:
         elector: Elector,
         inventory: Inventory,
         metrics: Metrics,
+        poster: EventPoster,
         *,
-        monotonic: Callable[[], float],
         wall: Callable[[], datetime.datetime],
     ) -> None:
         self._client = client
         self._elector = elector
         self._inventory = inventory
         self._metrics = metrics
-        self._events = EventLog()
-        self._monotonic = monotonic
+        self._poster = poster
         self._wall = wall
         self._refused: dict[str, dict[str, Any]] = {}
         self._summaries: tuple[Compilation, dict[ObjectKey, dict[str, Any]]] | None = None
@@ -147,26 +146,5 @@ class StatusWriter:
         self._inventory.take_status(source, written)
         regarding = ObjectReference(_API_VERSION, state.kind, state.namespace, state.name, state.uid)
         for event in transitions(item.current.get("conditions") or (), desired["conditions"], regarding):
-            await self._post(event)
+            self._poster.put(event)
         return True
-
-    async def _post(self, event: EventToPost) -> None:
-        """Events are news, not state: one that cannot be posted is let go."""
-        decision = self._events.decide(event, self._monotonic())
-        self._metrics.events.labels(decision.posting.value).inc()
-        if decision.posting is Posting.SUPPRESSED:
-            return
-        collection = f"/apis/events.k8s.io/v1/namespaces/{event.regarding.namespace}/events"
-        now = self._wall()
-        try:
-            if decision.posting is Posting.NEW:
-                try:
-                    await self._client.create(collection, event_body(event, self._elector.identity, now))
-                except KubeError as error:
-                    if not error.conflict:
-                        raise
-                    await self._client.merge(f"{collection}/{event.name}", series_patch(decision.count, now))
-            else:
-                await self._client.merge(f"{collection}/{event.name}", series_patch(decision.count, now))
-        except FAILURES as error:
-            logger.info("an event was not posted: %s", error)
