@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from fairlead_contract.fragments import Simulated
+from tests.router_e2e import world
 from tests.standalone.running import FAIRLEAD, Serving, free_port, serving, wait_for
 
 PROVIDER = """
@@ -150,6 +152,13 @@ def test_an_access_line_is_one_json_object_a_request(folder: Path, tmp_path: Pat
         (["--resources", "examples/quickstart", "--allow-networks", "nonsense"], 2, "allow-networks"),
         (["--resources", "examples/quickstart", "--api-keys-file", "/nonexistent"], 1, "/nonexistent"),
         ([], 2, "--resources"),
+        (["--last-good-dir", "kept"], 2, "say where the configuration comes from"),
+        (["--credentials", "file"], 2, "--snapshot"),
+        (["--kubernetes", "--credentials", "file"], 2, "--credentials belongs to --snapshot"),
+        (["--resources", "examples/quickstart", "--kubernetes"], 2, "--resources goes with none of"),
+        (["--resources", "examples/quickstart", "--snapshot", "file"], 2, "--resources goes with none of"),
+        (["--resources", "examples/quickstart", "--last-good-dir", "kept"], 2, "--resources goes with none of"),
+        (["--kubernetes"], 2, "this is no pod"),
     ],
 )
 def test_a_start_that_cannot_work_says_why(arguments: list[str], status: int, says: str) -> None:
@@ -158,6 +167,51 @@ def test_a_start_that_cannot_work_says_why(arguments: list[str], status: int, sa
     assert done.returncode == status, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_text("no certificate")
+    (tmp_path / "token").write_text("t")
+    command = [str(FAIRLEAD), "serve", "--kubernetes", "--namespace", "n", "--host", "127.0.0.1"]
+    command += ["--port", str(free_port()), "--admin-port", str(free_port())]
+    environment = os.environ | {
+        "FAIRLEAD_KUBE_SERVER": "https://127.0.0.1:1",
+        "FAIRLEAD_KUBE_CA_FILE": str(tmp_path / "ca.crt"),
+        "FAIRLEAD_KUBE_TOKEN_FILE": str(tmp_path / "token"),
+    }
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert done.returncode == 1, done.stderr
+    assert "--kubernetes: a certificate for https://127.0.0.1:1 cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_snapshot_file_is_served_and_kept_for_a_start_without_it(tmp_path: Path) -> None:
+    snapshot, kept = tmp_path / "snapshot", tmp_path / "kept"
+    write_snapshot(snapshot, revision=4)
+    arguments = ("--snapshot", str(snapshot), "--last-good-dir", str(kept))
+    with serving(*arguments, log=tmp_path / "log") as running:
+        assert answers(running) == "one"
+        write_snapshot(snapshot, revision=5, model="two")
+        wait_for(lambda: answers(running) == "two", "the new file to take effect")
+    snapshot.unlink()
+    with serving(*arguments, log=tmp_path / "log") as running:
+        assert answers(running) == "two"
+        _, said = running.get("/-/config", admin=True)
+        assert (said["source"], said["revision"]) == ("last-good", 5)
+        assert "No such file" in said["doors"]["file"]["error"]
+        write_snapshot(snapshot, revision=4)
+        wait_for(lambda: running.get("/-/config", admin=True)[1]["lastRejected"], "the older file to be refused")
+        assert running.get("/-/config", admin=True)[1]["lastRejected"]["reason"] == "Stale"
+        assert answers(running) == "two"
+
+
+def write_snapshot(path: Path, *, revision: int, model: str = "one") -> None:
+    simulated = Simulated(first_byte_milliseconds=0, per_token_milliseconds=0)
+    models = (world.model("one", upstream_name="one"), world.model("two", upstream_name="two"))
+    provider = world.provider((), "sim", type="Simulated", simulated=simulated, models=models)
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(world.sealed(provider, world.policy(f"sim/{model}"), revision=revision).to_bytes())
+    os.replace(draft, path)
 
 
 def test_a_port_in_use_is_named(running: Serving) -> None:

@@ -22,8 +22,9 @@ def _condition(name: str, field: str) -> str:
 
 
 _LAST_COLUMNS = (
+    _column("Programmed", _condition("Programmed", "reason"), "What the routers run of it.", wide=True),
     _column("Ready", _condition("Ready", "status"), "Whether every ready router runs this generation."),
-    _column("Reason", _condition("Ready", "reason"), "Why it is ready or not.", wide=True),
+    _column("Reason", _condition("Ready", "reason"), "Why it is ready or not."),
     _column("Age", ".metadata.creationTimestamp", "Time since creation.", "date"),
 )
 
@@ -31,25 +32,30 @@ _COLUMNS: dict[str, tuple[dict[str, Any], ...]] = {
     "ModelProvider": (
         _column("Type", ".spec.type", "Which protocol the upstream speaks."),
         _column("Models", ".status.modelCount", "Models in force.", "integer"),
-        _column("Policies", ".status.usedByPolicies", "Policies that name its models.", "integer", wide=True),
+        _column("Policies", ".status.usedByPolicies", "Policies that name its models.", "integer"),
+        _column("Endpoint", ".spec.endpoints[0].url", "Where the first endpoint is.", wide=True),
     ),
     "RoutingPolicy": (
         _column("Strategy", ".spec.strategy", "How one of the targets is chosen."),
         _column("Priority", ".spec.priority", "Higher is asked first.", "integer"),
+        _column("Target", ".spec.targets[0].modelRef.model", "The model of the first target."),
+        _column("Canary", ".status.canary.weightPercent", "Share of the canary in percent.", "integer"),
         _column("Precedence", ".spec.precedence", "On which side of the tenants' policies it stands.", wide=True),
-        _column("Suspended", ".spec.suspend", "Whether it is taken out of force.", "boolean", wide=True),
-        _column("Canary", ".status.canary.weightPercent", "Share of the canary in percent.", "integer", wide=True),
+        _column("OverriddenBy", ".status.effective.overriddenBy[0]", "The policy that takes its requests.", wide=True),
     ),
     "ABTest": (
         _column("Policy", ".spec.policyRef.name", "The policy it experiments on."),
         _column("Decision", ".status.decision", "Where the experiment stands."),
         _column("Winner", ".status.winner", "The arm that won."),
-        _column("Suspended", ".spec.suspend", "Whether it is taken out of force.", "boolean", wide=True),
+        _column("Metric", '.spec.metrics[?(@.role=="Primary")].name', "The metric that decides.", wide=True),
+        _column("Ends", ".spec.endTime", "When it ends.", wide=True),
     ),
     "WorkspaceBudget": (
         _column("Workspace", ".spec.workspace", "The workspace claimed."),
-        _column("Spent", '.status.windows[?(@.name=="Monthly")].spentUSD', "US dollars spent this month."),
-        _column("Limit", ".spec.limits.monthlyUSD", "US dollars it may spend per month."),
+        _column("Limit/Day", ".spec.limits.dailyUSD", "US dollars it may spend per day."),
+        _column("Limit/Week", ".spec.limits.weeklyUSD", "US dollars it may spend per week."),
+        _column("Limit/Month", ".spec.limits.monthlyUSD", "US dollars it may spend per month."),
+        _column("Spent/Month", '.status.windows[?(@.name=="Monthly")].spentUSD', "US dollars spent this month."),
         _column("OnExceeded", ".spec.onExceeded", "What happens beyond a limit.", wide=True),
     ),
 }
@@ -95,7 +101,7 @@ def custom_resource_definition(kind: Kind) -> dict[str, Any]:
 
 
 def _object_schema(kind: Kind) -> Schema:
-    spec = structural_schema(kind.spec, "spec", lambda path: _would_claim(kind, path))
+    spec = structural_schema(kind.spec, "spec", lambda path: _would_claim(kind, path), for_explain=True)
     return {
         "description": (kind.model.__doc__ or "").strip(),
         "type": "object",

@@ -18,7 +18,7 @@ from fairlead_crds.kinds.scalars import (
     Token,
 )
 
-HTTP_URL = r"^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[^\s?#]*)?$"
+HTTP_URL = r'^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!-"$->@-~]*)?$'
 
 ROUTER_HEADERS = (
     "connection",

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+# No \s and \S: ASCII to the API server, Unicode to us. [!-~] is printable ASCII, [!-"$->@-~] that without ? and #.
 DNS_LABEL = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
 MODEL_NAME = r"^[A-Za-z0-9]([A-Za-z0-9._:/-]*[A-Za-z0-9])?$"
@@ -21,20 +22,24 @@ TOKEN = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"  # noqa: S105 - a pattern
 DATA_KEY = r"^[A-Za-z0-9._-]+$"
 HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 HEADER_VALUE = r"^[^\x00-\x08\x0a-\x1f\x7f]*$"
-NO_SPACES = r"^\S+$"
+NO_SPACES = r"^[!-~]+$"
 LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 TIME_ZONE = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$"
-HTTP_PATH = r"^/[^\s?#]*$"
+HTTP_PATH = r'^/[!-"$->@-~]*$'
 API_VERSION = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$"
 CLOUD_REGION = r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$"
 ROLE_ARN = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$"
-BUNDLE_URI = r"^(s3|gs|https|oci)://[^\s?#@/]+(/[^\s?#]*)?$|^file:///[^\s?#]+$"
+BUNDLE_URI = r'^(s3|gs|https|oci)://[!-"$-.0->A-~]+(/[!-"$->@-~]*)?$|^file:///[!-"$->@-~]+$'
 SHA256 = r"^sha256:[0-9a-f]{64}$"
 LABEL_KEY = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
 LABEL_VALUE = r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"
 REASON = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
 CONDITION_TYPE = r"^[A-Z][A-Za-z0-9]*$"
-RFC3339 = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+# The years 1000 to 2999 and offsets below a day: what every language on the way can hold.
+RFC3339 = (
+    r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-9]{2})$"
+)
 
 USD_DECIMAL = r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?$"
 TOKEN_USD_DECIMAL = r"^(0|[1-9][0-9]{0,2})(\.[0-9]{1,12})?$"  # noqa: S105 - a pattern
@@ -53,10 +58,10 @@ PATTERN_WORDS: dict[str, str] = {
     DATA_KEY: "letters, digits and any of . _ -",
     HEADER_NAME: "an HTTP header name such as x-team: letters, digits and '-', no spaces or colons",
     HEADER_VALUE: "one line of text without control characters",
-    NO_SPACES: "text without spaces or line breaks",
+    NO_SPACES: "printable ASCII characters without spaces",
     LANGUAGE: "a language tag such as en or pt-BR",
     TIME_ZONE: "an IANA time zone such as Europe/Berlin or UTC",
-    HTTP_PATH: "a path that begins with '/', without query or fragment",
+    HTTP_PATH: "a path of ASCII characters that begins with '/', without query or fragment",
     API_VERSION: "a dated API version such as 2024-10-21 or 2025-01-01-preview",
     CLOUD_REGION: "an AWS region such as eu-central-1",
     ROLE_ARN: "the ARN of an IAM role, such as arn:aws:iam::123456789012:role/llm",
