@@ -5,16 +5,22 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST_ARGS ?=
 
-.PHONY: help run test check generate format bench requirements clean
+.PHONY: help run dev-cluster dev-cluster-down test check generate format control-plane bench soak requirements clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## serve the quick start on port 3003, with simulated providers
 	@scripts/environment run
 	@$(BIN)/fairlead serve --resources examples/quickstart
 
-test: check ## check, then run every test
+dev-cluster: dev ## run a Kubernetes control plane, the operator and two routers in the background
+	@$(BIN)/python -m devcluster up
+
+dev-cluster-down: dev ## stop all of that; its data stays
+	@$(BIN)/python -m devcluster down
+
+test: check control-plane ## check, then run every test
 	$(BIN)/pytest -n auto $(PYTEST_ARGS)
 
 check: dev ## style, types, layers, generated files
@@ -24,19 +30,29 @@ check: dev ## style, types, layers, generated files
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m fairlead_crds.generate --check
 	$(BIN)/python -m fairlead_contract.schemas --check docs/schemas
+	$(BIN)/python -m fairlead_operator.document --check docs/operations.md
 
-generate: dev ## write CRDs, API reference and schemas anew
+generate: dev ## write CRDs, API reference, schemas and tables of the docs anew
 	$(BIN)/python -m fairlead_crds.generate
 	$(BIN)/python -m fairlead_contract.schemas docs/schemas
+	$(BIN)/python -m fairlead_operator.document docs/operations.md
 
 format: dev ## format the code, mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: dev ## measure decisions, edits and the proxy path
+control-plane: dev ## build the programs of a Kubernetes control plane, once, for tests and make dev-cluster
+	$(BIN)/python -m devcluster.binaries
+
+bench: dev control-plane ## measure decisions, edits, the proxy path and the operator
 	$(BIN)/python -m bench.decide
 	$(BIN)/python -m bench.edit
 	$(BIN)/python -m bench.proxy
+	$(BIN)/python -m bench.propagation
+	$(BIN)/python -m bench.operator_scale
+
+soak: dev control-plane ## let the operator write 20,000 times and see whether memory grows
+	$(BIN)/python -m bench.soak
 
 requirements: dev ## pin all packages anew, by hash
 	$(BIN)/python -m pip install --quiet 'uv>=0.9'

@@ -112,7 +112,7 @@ class Installation:
         admin_port: int | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Router:
-        """A further router that reads what is published, with the permissions of its ServiceAccount; on free ports by default."""
+        """A further router that reads what is published, with the permissions of its ServiceAccount."""
         number = len(self.routers)
         token_file = self.directory / f"router-{number}.token"
         token_file.touch(mode=0o600)

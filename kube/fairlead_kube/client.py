@@ -20,6 +20,8 @@ APPLY = "application/apply-patch+yaml"
 
 MERGE = "application/merge-patch+json"
 
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
 _PAGE = 500
 _MAX_EVENT_BYTES = 16 * 1024 * 1024
 """etcd takes no object beyond 1.5 MiB; a longer line is no event."""
@@ -77,6 +79,12 @@ class KubeClient:
                 raise
         return await self._list(path, query or {})
 
+    async def versions(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The resource version of each object of a list, by name; nothing of their content is sent."""
+        page = await self.request("GET", path, query, accept=_METADATA_ONLY)
+        found = (item["metadata"] for item in page.get("items") or ())
+        return {metadata["name"]: metadata["resourceVersion"] for metadata in found}
+
     async def create(self, path: str, body: Mapping[str, Any]) -> Json:
         """POST. Raises :class:`KubeError` with ``conflict`` if it exists already."""
         return await self.request("POST", path, {}, body)
@@ -101,10 +109,11 @@ class KubeClient:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Json:
         """One request and its decoded answer. Raises :class:`KubeError`, ``aiohttp.ClientError`` or ``TimeoutError``."""
         data = None if body is None else msgspec.json.encode(body)
-        headers = self.access.headers()
+        headers = {**self.access.headers(), "Accept": accept}
         if data is not None:
             headers["Content-Type"] = content_type
         async with self._open().request(

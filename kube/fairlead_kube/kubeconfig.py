@@ -29,9 +29,11 @@ def read_kubeconfig(path: Path, context: str | None = None) -> KubeAccess:
     wanted = context or config.get("current-context")
     if not wanted:
         raise NoAccess(f"the kubeconfig {path} has no current-context: name one")
-    chosen = _named(config, "contexts", wanted, path)["context"]
-    cluster = _named(config, "clusters", chosen.get("cluster"), path)["cluster"]
-    user = _named(config, "users", chosen.get("user"), path).get("user") or {}
+    chosen = _named(config, "contexts", wanted, path)
+    cluster = _named(config, "clusters", chosen.get("cluster"), path)
+    user = _named(config, "users", chosen.get("user"), path)
+    if not cluster.get("server"):
+        raise NoAccess(f"the kubeconfig {path} gives cluster {chosen.get('cluster')!r} no server")
     for plugin in ("exec", "auth-provider"):
         if plugin in user:
             raise NoAccess(
@@ -50,9 +52,11 @@ def read_kubeconfig(path: Path, context: str | None = None) -> KubeAccess:
 
 
 def _named(config: Mapping[str, Any], section: str, name: object, path: Path) -> Mapping[str, Any]:
+    """What stands under ``name``; an entry may be empty."""
     for item in config.get(section) or ():
         if isinstance(item, Mapping) and item.get("name") == name:
-            return item
+            content = item.get(section.removesuffix("s"))
+            return content if isinstance(content, Mapping) else {}
     raise NoAccess(f"the kubeconfig {path} names {name!r}, but has no such entry in {section}")
 
 

@@ -193,6 +193,9 @@ class Operator:
             newer = _previous_of(published)
             if newer is not None:  # what this process knows as last good is not given up for what nobody can read
                 self._previous, self._standings = newer, {}
+        if own is not None and any(version > own.version for version in self._router_versions):
+            # Routers run what somebody else has published: versions before the new epoch tell nothing of them.
+            self._standings = {}
         self._published = found
 
     async def _until_deposed(self) -> None:

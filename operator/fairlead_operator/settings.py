@@ -28,7 +28,9 @@ class Settings:
     default_namespace: str | None = None
     """Owns the workspaces that nobody claims."""
     snapshot_config_map: str = "fairlead-snapshot"
+    """ConfigMap that is published."""
     credentials_secret: str = "fairlead-credentials"  # noqa: S105
+    """Secret that is published beside it."""
     router_service: str = "fairlead-router"
     """Its EndpointSlices name the routers that are asked what they run."""
     router_admin_port: str = "admin"
@@ -36,6 +38,7 @@ class Settings:
     routers: tuple[str, ...] = ()
     """URLs of the routers' admin ports instead, for processes outside a cluster; one that does not answer is not ready."""
     lease_name: str = "fairlead-operator"
+    """Lease by which replicas agree on a leader."""
     lease_duration: float = 15.0
     """How long a silent leader is respected."""
     identity: str = field(default_factory=lambda: f"{os.uname().nodename}-{os.getpid()}")
@@ -47,9 +50,11 @@ class Settings:
     resync: float = 15.0
     """Every kind is listed this often, to notice what a watch did not tell."""
     http_host: str = "0.0.0.0"  # noqa: S104 - probes come from the kubelet
+    """Address that the port below is opened on."""
     http_port: int = 8080
     """``/livez``, ``/readyz`` and ``/metrics``."""
     log_level: str = "info"
+    """``debug``, ``info``, ``warning`` or ``error``."""
 
     @property
     def platform(self) -> frozenset[str]:

@@ -88,15 +88,28 @@ class Inventory:
             return True
         return self._put(source, place, raw, version)
 
-    def take_list(self, source: Source, raws: Iterable[Raw], listed_at: str, scope: str | None = None) -> Difference:
-        """A complete list, which is the truth as of its version. ``scope`` as in :meth:`take_event`."""
+    def heard_until(self, source: Source, scope: str | None = None) -> int:
+        """The highest version of what there is or was deleted since the last list. ``scope`` as in :meth:`take_event`."""
+        versions = (
+            *((place, item.version) for place, item in self.items[source].items()),
+            *self._deleted[source].items(),
+        )
+        return max((version for place, version in versions if scope is None or place.namespace == scope), default=0)
+
+    def take_list(
+        self, source: Source, raws: Iterable[Raw], listed_at: str, scope: str | None = None, *, heard_until: int = 0
+    ) -> Difference:
+        """A complete list, which is the truth as of its version. ``scope`` as in :meth:`take_event`; ``heard_until``:
+        :meth:`heard_until` when the list was asked for.
+        """
         at = int(listed_at or 0)
         state = self._scope(source, scope)
         items, deleted = self.items[source], self._deleted[source]
         listed = [(_place(raw), _version(raw), raw) for raw in raws]
-        # A watch may be a little ahead of a list, never of a list begun after the list before it. Numbers that were set back
-        # may have caught up since: then an object is older than it had been before this list.
-        history_lost = at < state.listed_at or any(
+        # A watch may run ahead of a list while that is on its way; what it told before the list was asked for, the list
+        # knows too, as does each later list. Numbers that were set back may have caught up since: then an object is older
+        # than it had been before this list.
+        history_lost = at < max(state.listed_at, heard_until) or any(
             place in items and version < items[place].version <= at for place, version, _ in listed
         )
         state.listed_at = at

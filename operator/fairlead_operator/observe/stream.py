@@ -69,18 +69,26 @@ class Stream:
         self._relist.clear()
 
     async def list_all(self) -> bool:
-        """Read every list; returns whether history was lost. Raises what the client raises."""
-        differences: dict[Source, Difference] = {}
-        history_lost = False
+        """Read every list; returns whether history was lost. Raises what the client raises.
+
+        A list that the server refuses does not keep the others from being read.
+        """
+        refused: KubeError | None = None
+        history_lost = changed = False
         for source, scopes in self._scopes.items():
             for scope in scopes:
-                difference = await self._list(source, scope)
+                try:
+                    difference = await self._list(source, scope)
+                except KubeError as error:
+                    refused = refused or error
+                    continue
                 history_lost = history_lost or difference.history_lost
-                if difference:
-                    differences[source] = difference
+                changed = changed or bool(difference)
             self._metrics.objects.labels(source.value.plural).set(len(self.inventory.items[source]))
-        if differences:
+        if changed:
             self._changed()
+        if refused is not None:
+            raise refused
         return history_lost
 
     async def mend_watches(self, history_lost: bool) -> None:
@@ -115,6 +123,7 @@ class Stream:
 
     async def _list(self, source: Source, scope: str | None) -> Difference:
         query = {"labelSelector": source.value.label_selector} if source.value.label_selector else {}
+        heard_until = self.inventory.heard_until(source, scope)
         try:
             raws, version = await self._client.list_all(source.path(scope), query)
         except KubeError as error:
@@ -127,7 +136,7 @@ class Stream:
                     403, error.reason, f"{error.message}; grant list and watch, or narrow the namespaces"
                 ) from error
             raise
-        difference = self.inventory.take_list(source, raws, version, scope)
+        difference = self.inventory.take_list(source, raws, version, scope, heard_until=heard_until)
         for what in ("added", "changed", "phantoms"):
             self._metrics.corrections.labels(source.value.plural, what).inc(len(getattr(difference, what)))
         if difference.phantoms:

@@ -1,0 +1,1 @@
+"""How soon an edit on the API server is obeyed: from the PATCH to the first request routed by the new rule."""
