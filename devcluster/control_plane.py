@@ -48,7 +48,7 @@ class ControlPlane:
         binaries = find_binaries()
         directory.mkdir(parents=True, exist_ok=True)
         certificates = make_certificates(directory / "pki")
-        etcd_port, peer_port, secure_port = _free_ports(3)
+        etcd_port, peer_port, secure_port = free_ports(3)
         self.directory = directory
         self.url = f"https://127.0.0.1:{secure_port}"
         self.etcd_url = f"http://127.0.0.1:{etcd_port}"
@@ -326,7 +326,7 @@ def _controller_manager_flags(certificates: Certificates, kubeconfig: Path) -> l
     ]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Different ports that nobody listens on. Random, so that parallel tests seldom choose the same."""
     free: list[int] = []
     for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):

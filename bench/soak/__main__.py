@@ -23,8 +23,8 @@ from devcluster.installation import free_port
 _POLICIES = 40
 _EDITORS = 8
 _SAMPLE_SECONDS = 1.0
-_WARM_UP = 0.25
-"""Share of the writes that is not looked at: caches fill, and the allocator finds its size."""
+_WARM_UP = 0.5
+"""Share of the writes that is not looked at: the operator remembers up to 4,096 Events, and the allocator finds its size."""
 _UNIT = 10_000
 _EAGER = {"FAIRLEAD_DEBOUNCE": "0.01", "FAIRLEAD_DEBOUNCE_MAX": "0.05"}
 _FORGETFUL = ("--etcd-compaction-interval=30s",)

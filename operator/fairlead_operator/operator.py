@@ -94,11 +94,11 @@ class Operator:
         try:
             while True:
                 try:
-                    history_lost = await self.stream.list_all()
+                    await self.stream.list_all()
                     self.listed.set()
                     self.metrics.last_list.set(self.wall().timestamp())
                     if watching:
-                        await self.stream.mend_watches(history_lost)
+                        await self.stream.mend_watches()
                     else:
                         self.stream.start()
                         watching = True

@@ -21,6 +21,7 @@ from aiohttp import web
 from fairlead_router.admit.limits import Admission
 from fairlead_router.config.doors.status import DoorGauges, Doors
 from fairlead_router.config.receiver import ConfigReceiver
+from fairlead_router.config.refusals import RefusalCounter
 from fairlead_router.dispatch.addresses import GuardedSockets
 from fairlead_router.dispatch.attempt import Attempts
 from fairlead_router.dispatch.breaker import BreakerRegistry
@@ -240,16 +241,12 @@ def _register_gauges(metrics: Metrics, pipeline: Pipeline, doors: Doors, lines: 
         lambda: float(receiver.last_offer_runs),
     )
     metrics.gauge(
-        "fairlead_config_rejections",
-        "Snapshots refused since the start.",
-        lambda: sum(receiver.rejections.values()),
-    )
-    metrics.gauge(
         "fairlead_config_pending_credentials",
         "Secret values that the running snapshot names and that have not arrived; their providers wait.",
         lambda: len(receiver.table.pending),
     )
     metrics.registry.register(DoorGauges(doors))
+    metrics.registry.register(RefusalCounter(receiver))
     metrics.gauge(
         "fairlead_log_lines_dropped", "Lines that no reader took.", lambda: sum(each.dropped for each in lines)
     )

@@ -166,7 +166,7 @@ async def test_what_must_not_run_is_refused_by_name_and_what_runs_goes_on(
         said = await shown(router)
         assert (said["revision"], said["lastRejected"]["source"], said["lastRejected"]["reason"]) == (5, "api", reason)
         assert words in said["lastRejected"]["message"]
-        assert await router.metric("fairlead_config_rejections") == 1
+        assert await router.metric("fairlead_config_rejections_total", reason=reason) == 1
         assert await router.metric("fairlead_config_last_reload_success") == 0
         assert (await router.chat()).headers["x-fairlead-policy"] == "team/route"
         await publisher.put_snapshot(sealed(*fragments(upstream, "mended"), revision=10))

@@ -99,7 +99,7 @@ async def test_a_snapshot_that_must_not_run_changes_nothing_and_says_why(
         assert (shown["revision"], [each["name"] for each in shown["policies"]]) == (1, ["route"])
         assert (shown["lastRejected"]["reason"], shown["lastRejected"]["source"]) == (reason, "door")
         assert await router.metric("fairlead_config_last_reload_success") == 0
-        assert await router.metric("fairlead_config_rejections") == 1
+        assert await router.metric("fairlead_config_rejections_total", reason=reason) == 1
         assert (await router.chat()).headers["x-fairlead-policy"] == "team/route"
         await router.load(provider(upstream.url), policy("acme/small"))
         assert await router.metric("fairlead_config_last_reload_success") == 1

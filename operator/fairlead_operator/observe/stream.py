@@ -40,6 +40,7 @@ class Stream:
         self._heard = dict.fromkeys(self._scopes, 0)
         self._owed = dict.fromkeys(self._scopes, 0)
         self._relist = asyncio.Event()
+        self._history_lost = False
         self.started = False
 
     def start(self) -> None:
@@ -68,13 +69,13 @@ class Stream:
             await asyncio.sleep(0.2)
         self._relist.clear()
 
-    async def list_all(self) -> bool:
-        """Read every list; returns whether history was lost. Raises what the client raises.
+    async def list_all(self) -> None:
+        """Read every list. Raises what the client raises.
 
         A list that the server refuses does not keep the others from being read.
         """
         refused: KubeError | None = None
-        history_lost = changed = False
+        changed = False
         for source, scopes in self._scopes.items():
             for scope in scopes:
                 try:
@@ -82,17 +83,17 @@ class Stream:
                 except KubeError as error:
                     refused = refused or error
                     continue
-                history_lost = history_lost or difference.history_lost
+                self._history_lost = self._history_lost or difference.history_lost
                 changed = changed or bool(difference)
             self._metrics.objects.labels(source.value.plural).set(len(self.inventory.items[source]))
         if changed:
             self._changed()
         if refused is not None:
             raise refused
-        return history_lost
 
-    async def mend_watches(self, history_lost: bool) -> None:
+    async def mend_watches(self) -> None:
         """Start anew every watch that is dead, deaf, or waits for a future that history has lost."""
+        history_lost, self._history_lost = self._history_lost, False
         for watch in self._watches:
             reason = "HistoryLost" if history_lost else await self._ailment(watch)
             if reason is not None:
