@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from devcluster.control_plane import ControlPlane, running_control_plane
+from devcluster.control_plane import ControlPlane, free_ports, running_control_plane
 from devcluster.processes import Process
 
 SYSTEM = "fairlead-system"
@@ -198,7 +197,5 @@ async def running_installation(
 
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    (port,) = free_ports(1)
+    return port
