@@ -324,7 +324,7 @@ class Operator:
     async def _give_routers_time(self) -> None:
         """Routers take a moment to follow; a status that says so would be written twice for each edit."""
         published = self._published
-        while published is not None and published.sealed is not None and self._router_versions:
+        while published is not None and published.sealed is not None and len(self._fleet):
             left = self._published_at + _ROLLOUT_GRACE - asyncio.get_running_loop().time()
             if left <= 0 or self._fleet.settled(published.sealed.manifest.version):
                 return
@@ -343,7 +343,7 @@ class Operator:
                 continue
             situation = Situation(self._compilation, self._standings, self._fleet)
             try:
-                done = await self.writer.write(situation)
+                done = await self.writer.write(situation, self._status_due.is_set)
             except NotLeader:
                 raise
             except Exception:  # a defect in telling must not end the doing

@@ -62,6 +62,9 @@ class Fleet:
         self._pending = Counter(key for report in self._reachable for key in report.pending)
         self._known: dict[Version, Verdict] = {}
 
+    def __len__(self) -> int:
+        return len(self._all)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Fleet) and self._all == other._all
 

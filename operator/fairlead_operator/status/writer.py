@@ -30,6 +30,9 @@ logger = logging.getLogger("fairlead.status")
 
 MANAGER = "fairlead-operator-status"
 _AT_ONCE = 16
+_AT_LEAST = 64
+"""Statuses that each call writes, however fast the situation changes."""
+
 _REFUSED_KEPT = 1000
 """Statuses that the API server would not take, and so are not sent again unchanged."""
 _API_VERSION = f"{GROUP}/{VERSION}"
@@ -72,17 +75,24 @@ class StatusWriter:
         self._refused: dict[str, dict[str, Any]] = {}
         self._summaries: tuple[Compilation, dict[ObjectKey, dict[str, Any]]] | None = None
 
-    async def write(self, situation: Situation) -> bool:
-        """Whether all that had to be written was. Raises :class:`NotLeader`."""
+    async def write(self, situation: Situation, outdated: Callable[[], bool]) -> bool:
+        """Whether no write failed. Raises :class:`NotLeader`.
+
+        Objects whose newest generation has no word yet come first. Once ``situation`` is ``outdated`` the rest is left
+        to the next call: an edit does not wait until thousands of others have been told of a router's coming or going.
+        """
         writes = await asyncio.to_thread(self._wanted, situation)
+        writes.sort(key=lambda item: item.current.get("observedGeneration") == item.state.generation)
         writing = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(item: _Write) -> bool:
+        async def one(item: _Write, number: int) -> bool:
             async with writing:
+                if number >= _AT_LEAST and outdated():
+                    return True
                 self._elector.require()
                 return await self._write(item)
 
-        return all(await asyncio.gather(*(one(item) for item in writes)))
+        return all(await asyncio.gather(*(one(item, number) for number, item in enumerate(writes))))
 
     def _wanted(self, situation: Situation) -> list[_Write]:
         now = self._wall().astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
