@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import binascii
 import tempfile
@@ -73,4 +74,6 @@ def _file(section: Mapping[str, Any], name: str, folder: Path) -> Path | None:
         raise NoAccess(f"{name}-data of the kubeconfig is not base64: {error}") from error
     with tempfile.NamedTemporaryFile("wb", prefix="fairlead-", suffix=".pem", delete=False) as file:
         file.write(decoded)
+    # Removed at the end and not after use: Kopf reads it again whenever it connects.
+    atexit.register(Path(file.name).unlink, missing_ok=True)
     return Path(file.name)

@@ -75,6 +75,8 @@ class Operator:
     _fleet: Fleet = field(default_factory=lambda: Fleet(()))
     _router_versions: tuple[Version, ...] = ()
     _references: dict[str, Places] = field(default_factory=dict)
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while what is published is read or written, and until that is noted."""
     _rollout_due: asyncio.Event = field(default_factory=asyncio.Event)
     _status_due: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -94,15 +96,18 @@ class Operator:
         try:
             while True:
                 try:
-                    await self.stream.list_all()
-                    self.listed.set()
-                    self.metrics.last_list.set(self.wall().timestamp())
+                    refused = await self.stream.list_all()
                     if watching:
                         await self.stream.mend_watches()
-                    else:
+                    elif refused is None:
+                        self.listed.set()
                         self.stream.start()
                         watching = True
                     await self._notice_foreign_writes()
+                    if refused is not None:
+                        self._status_due.set()
+                        raise refused
+                    self.metrics.last_list.set(self.wall().timestamp())
                 except FAILURES as error:
                     logger.warning("what is declared cannot be read: %s: %s", type(error).__name__, error)
                     await asyncio.sleep(backoff.next())
@@ -121,20 +126,20 @@ class Operator:
 
     async def _notice_foreign_writes(self) -> None:
         """The snapshot may have been deleted or edited by somebody else: then it is published anew."""
-        before = self._published
-        if before is None or not self.elector.leads:
-            return
-        found = await self.publisher.read()
-        if self._published is before and (
-            found.config_map_version != before.config_map_version or found.credentials != before.credentials
-        ):
-            logger.warning("the published snapshot was written by somebody else; it is published anew")
-            self._adopt(found)
-            self.dirty.mark()
+        async with self._writing:
+            before = self._published
+            if before is None or not self.elector.leads:
+                return
+            found = await self.publisher.read()
+            if found.config_map_version != before.config_map_version or found.credentials != before.credentials:
+                logger.warning("the published snapshot was written by somebody else; it is published anew")
+                self._adopt(found)
+                self.dirty.mark()
 
     # ------------------------------------------------------------------------------------------ lead
 
     async def _lead(self) -> None:
+        backoff = Backoff(self.draw)
         while True:
             await self.listed.wait()
             while not self.elector.leads:
@@ -142,8 +147,12 @@ class Operator:
                 if not self.elector.leads:
                     await self.elector.changed.wait()
             self.metrics.leader.set(1)
-            with suppress(*FAILURES):
+            try:
                 await self._term()
+                backoff.reset()
+            except FAILURES as error:
+                logger.warning("leading failed, it is tried again: %s: %s", type(error).__name__, error)
+                await asyncio.sleep(backoff.next())
             self.metrics.leader.set(0)
 
     async def _term(self) -> None:
@@ -176,7 +185,8 @@ class Operator:
             self.elector.require()
         with suppress(*FAILURES):
             await self._ask_routers(http)
-        self._published = None
+        # Nothing compiled in an earlier term may be told or obeyed in this one.
+        self._published, self._compilation = None, None
         self._adopt(found)
         self.dirty.mark()
 
@@ -218,7 +228,8 @@ class Operator:
                 )
                 if isinstance(error, KubeError) and error.conflict:
                     with suppress(*FAILURES):
-                        self._adopt(await self.publisher.read())
+                        async with self._writing:
+                            self._adopt(await self.publisher.read())
                 await asyncio.sleep(backoff.next())
                 self.dirty.mark()
             except (NotLeader, asyncio.CancelledError):
@@ -231,44 +242,56 @@ class Operator:
                 backoff.reset()
 
     async def _compile_once(self) -> None:
-        compilation, values = await self._compile()
+        before, epoch = self._published, self._epoch
+        assert before is not None, "a term begins with reading what is published"
+        compilation, values = await self._compile(epoch)
         if _shrunk(self._previous, compilation.previous):
             # A list that came out empty by accident must not withdraw everything: a second one has to agree.
-            await self.stream.list_all()
-            compilation, values = await self._compile()
-        before = self._published
-        assert before is not None, "a term begins with reading what is published"
-        wanted = wanted_credentials(compilation.previous.entries.values(), self._references)
-        still_there = frozenset(place[:3] for place in values)
-        credentials = merge(collect(wanted, values), before.credentials, still_there)
-        sealed = compilation.snapshot
-        # A leader that has not written yet in its term claims the ConfigMap, so that no older leader's write is taken.
-        claimed = before.term == self.elector.term
-        same = sealed == before.sealed
-        if not (same and claimed and credentials == before.credentials):
-            self._sent = sealed.manifest.version
-            self._published = await self.publisher.publish(sealed, credentials, before)
-            self._published_at = asyncio.get_running_loop().time()
-            self.metrics.publications.labels("published").inc()
-            logger.info("snapshot %d.%d published", *sealed.manifest.version)
-        self._epoch = None
-        self._previous, self._compilation = compilation.previous, compilation
-        self._standings = track(
-            self._standings, compilation.previous.entries, compilation.states, sealed.manifest.version
-        )
-        self.metrics.snapshot_bytes.set(len(sealed.payload))
-        self.metrics.snapshot_revision.set(sealed.manifest.revision)
+            refused = await self.stream.list_all()
+            if refused is not None:
+                raise refused
+            compilation, values = await self._compile(epoch)
+        async with self._writing:
+            if self._published is not before:  # compiled on what is no longer so
+                self.dirty.mark()
+                return
+            self._published = await self._publish(compilation.snapshot, values, before, compilation.previous)
+            if self._epoch == epoch:
+                self._epoch = None
+            self._previous, self._compilation = compilation.previous, compilation
+        manifest = compilation.snapshot.manifest
+        self._standings = track(self._standings, compilation.previous.entries, compilation.states, manifest.version)
+        self.metrics.snapshot_bytes.set(len(compilation.snapshot.payload))
+        self.metrics.snapshot_revision.set(manifest.revision)
         self._rollout_due.set()
         self._status_due.set()
 
-    async def _compile(self) -> tuple[Compilation, Mapping[Place, str]]:
+    async def _compile(self, epoch: int | None) -> tuple[Compilation, Mapping[Place, str]]:
         resources, values = resources_of(self.stream.inventory)
         with self.metrics.compile_seconds.time():
             compilation = await asyncio.to_thread(
-                compile_resources, resources, self._previous, self.compile_settings, epoch=self._epoch
+                compile_resources, resources, self._previous, self.compile_settings, epoch=epoch
             )
         self.metrics.compilations.inc()
         return compilation, values
+
+    async def _publish(
+        self, sealed: Sealed, values: Mapping[Place, str], before: Published, compiled: Previous
+    ) -> Published:
+        """Write what differs from ``before``; returns what is in the cluster then."""
+        wanted = wanted_credentials(compiled.entries.values(), self._references)
+        still_there = frozenset(place[:3] for place in values)
+        credentials = merge(collect(wanted, values), before.credentials, still_there)
+        # A leader that has not written yet in its term claims the ConfigMap, so that no older leader's write is taken.
+        claimed = before.term == self.elector.term
+        if claimed and sealed == before.sealed and credentials == before.credentials:
+            return before
+        self._sent = sealed.manifest.version
+        published = await self.publisher.publish(sealed, credentials, before)
+        self._published_at = asyncio.get_running_loop().time()
+        self.metrics.publications.labels("published").inc()
+        logger.info("snapshot %d.%d published", *sealed.manifest.version)
+        return published
 
     # ------------------------------------------------------------------------------------------ rollout and status
 
@@ -316,16 +339,20 @@ class Operator:
         needed = collect(
             wanted, {(c.namespace, c.name, c.key, c.version): c.value for c in published.credentials.entries}
         )
-        if needed != published.credentials and self._published is published:
-            with suppress(*FAILURES):
-                self._published = await self.publisher.prune(needed, published)
+        if needed != published.credentials:
+            async with self._writing:
+                if self._published is published:
+                    with suppress(*FAILURES):
+                        self._published = await self.publisher.prune(needed, published)
         return True
 
     async def _give_routers_time(self) -> None:
         """Routers take a moment to follow; a status that says so would be written twice for each edit."""
         published = self._published
+        # Fixed here: each publication meanwhile would put it off, and with a stuck router no status would ever be written.
+        until = self._published_at + _ROLLOUT_GRACE
         while published is not None and published.sealed is not None and len(self._fleet):
-            left = self._published_at + _ROLLOUT_GRACE - asyncio.get_running_loop().time()
+            left = until - asyncio.get_running_loop().time()
             if left <= 0 or self._fleet.settled(published.sealed.manifest.version):
                 return
             with suppress(TimeoutError):

@@ -53,11 +53,12 @@ class Elector:
         self._renewed_at: float | None = None
         self.term = -1
         self._floor = 0
+        self._stepping = asyncio.Lock()
         self._version = 0
         self.history_lost = asyncio.Event()
         """Set when a renewal gets a smaller resource version than the one before: etcd was restored."""
         self.changed = asyncio.Event()
-        """Set whenever leadership begins or ends."""
+        """Set after each try, whatever came of it: a reason to look at ``leads`` again."""
 
     @property
     def leads(self) -> bool:
@@ -72,16 +73,18 @@ class Elector:
 
     async def run(self) -> None:
         """Take and renew for ever."""
+        before = False
         while True:
-            before = self.leads
             try:
                 async with asyncio.timeout(self._duration / 3):
                     await self._step()
             except FAILURES as error:
                 logger.warning("the Lease %s cannot be renewed: %s: %s", self._name, type(error).__name__, error)
+            # Always: leadership also ends by time alone, between two looks at it or within one slow renewal.
+            self.changed.set()
             if before != self.leads:
-                logger.info("%s %s", self.identity, "leads" if self.leads else "no longer leads")
-                self.changed.set()
+                before = self.leads
+                logger.info("%s %s", self.identity, "leads" if before else "no longer leads")
             await asyncio.sleep(self._duration / _RENEWALS)
 
     async def outbid(self, term: int) -> None:
@@ -104,6 +107,10 @@ class Elector:
                     await self._client.replace(self._path, lease)
 
     async def _step(self) -> None:
+        async with self._stepping:
+            await self._take_or_renew()
+
+    async def _take_or_renew(self) -> None:
         asked_at = self._monotonic()
         lease: Json | None = None
         try:

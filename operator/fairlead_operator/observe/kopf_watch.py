@@ -30,6 +30,7 @@ _TOKEN_SECONDS = 300
 """How long Kopf may use a token that was read from a file: the kubelet renews it long before it expires."""
 
 _STOP_SECONDS = 10.0
+_COUNT_SECONDS = 2.0
 
 
 class KopfWatch:
@@ -74,7 +75,16 @@ class KopfWatch:
         loop = self._loop
         if not self.alive or loop is None or not loop.is_running():
             return 0
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_count_watchers(), loop))
+        counting = _count_watchers()
+        try:
+            future = asyncio.run_coroutine_threadsafe(counting, loop)
+        except RuntimeError:  # the loop was closed just now
+            counting.close()
+            return 0
+        # Not awaited directly: Kopf cancels every task on its way out, ours too, and that must not cancel the caller.
+        done, _ = await asyncio.wait({asyncio.wrap_future(future)}, timeout=_COUNT_SECONDS)
+        answers = [each.result() for each in done if not each.cancelled() and each.exception() is None]
+        return answers[0] if answers else 0
 
     @property
     def wanted_watchers(self) -> int:

@@ -41,6 +41,7 @@ class Stream:
         self._owed = dict.fromkeys(self._scopes, 0)
         self._relist = asyncio.Event()
         self._history_lost = False
+        self._listing = asyncio.Lock()
         self.started = False
 
     def start(self) -> None:
@@ -69,27 +70,26 @@ class Stream:
             await asyncio.sleep(0.2)
         self._relist.clear()
 
-    async def list_all(self) -> None:
-        """Read every list. Raises what the client raises.
+    async def list_all(self) -> KubeError | None:
+        """Read every list. Returns the refusal of one that the server did not give: the others are read all the same.
 
-        A list that the server refuses does not keep the others from being read.
+        Raises what the client raises when the server cannot be reached.
         """
         refused: KubeError | None = None
-        changed = False
-        for source, scopes in self._scopes.items():
-            for scope in scopes:
-                try:
-                    difference = await self._list(source, scope)
-                except KubeError as error:
-                    refused = refused or error
-                    continue
-                self._history_lost = self._history_lost or difference.history_lost
-                changed = changed or bool(difference)
-            self._metrics.objects.labels(source.value.plural).set(len(self.inventory.items[source]))
-        if changed:
-            self._changed()
-        if refused is not None:
-            raise refused
+        # Two listers at once could hear the older list later, which looks like lost history.
+        async with self._listing:
+            for source, scopes in self._scopes.items():
+                for scope in scopes:
+                    try:
+                        difference = await self._list(source, scope)
+                    except KubeError as error:
+                        refused = refused or error
+                        continue
+                    self._history_lost = self._history_lost or difference.history_lost
+                    if difference:
+                        self._changed()
+                self._metrics.objects.labels(source.value.plural).set(len(self.inventory.items[source]))
+        return refused
 
     async def mend_watches(self) -> None:
         """Start anew every watch that is dead, deaf, or waits for a future that history has lost."""

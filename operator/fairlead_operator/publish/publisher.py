@@ -20,6 +20,8 @@ logger = logging.getLogger("fairlead.publish")
 
 MANAGER = "fairlead-operator"
 TERM_KEY = "term"
+_NO_TERM = 2**31 - 2
+"""What the Lease could not count on from, as it counts in 32 bits: nobody's term but somebody's mistake."""
 _LABELS = {"app.kubernetes.io/managed-by": "fairlead-operator", "app.kubernetes.io/part-of": "fairlead"}
 
 
@@ -32,6 +34,8 @@ class Published:
     credentials: Credentials
     config_map_version: str
     """Resource version; empty if the ConfigMap does not exist."""
+    secret_version: str
+    """Likewise."""
     term: int
 
 
@@ -62,15 +66,16 @@ class Publisher:
                 credentials = credentials_in(secret)
             except ValueError as error:
                 logger.error("the published credentials cannot be read and will be written anew: %s", error)
-        return Published(sealed, credentials, _version(found), _term(found))
+        return Published(sealed, credentials, _version(found), _version(secret), _term(found))
 
     async def publish(self, sealed: Sealed, credentials: Credentials, before: Published) -> Published:
         """Write both. Raises :class:`NotLeader`, or :class:`KubeError` with ``conflict`` if somebody else wrote since."""
         self._elector.require()
         if before.term > self._elector.term:
             raise NotLeader
+        secret_version = before.secret_version
         if credentials != before.credentials:
-            await self._write_credentials(credentials)
+            secret_version = await self._write_credentials(credentials, before)
         self._elector.require()
         body: Json = {
             "apiVersion": "v1",
@@ -85,22 +90,25 @@ class Publisher:
         else:
             # Created, not applied: an apply without a version would overwrite what another leader has just made.
             written = await self._client.request("POST", self._config_maps, {"fieldManager": MANAGER}, body)
-        return Published(sealed, credentials, _version(written), self._elector.term)
+        return Published(sealed, credentials, _version(written), secret_version, self._elector.term)
 
     async def prune(self, credentials: Credentials, before: Published) -> Published:
         """Leave only ``credentials``: no router needs older versions any more."""
         self._elector.require()
-        await self._write_credentials(credentials)
-        return Published(before.sealed, credentials, before.config_map_version, before.term)
+        secret_version = await self._write_credentials(credentials, before)
+        return Published(before.sealed, credentials, before.config_map_version, secret_version, before.term)
 
-    async def _write_credentials(self, credentials: Credentials) -> None:
+    async def _write_credentials(self, credentials: Credentials, before: Published) -> str:
         body: Json = {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": self._secret, "labels": _LABELS},
             **credentials_fields(credentials),
         }
-        await self._client.apply(f"{self._secrets}/{self._secret}", body, manager=MANAGER)
+        if before.secret_version:
+            body["metadata"]["resourceVersion"] = before.secret_version
+            return _version(await self._client.apply(f"{self._secrets}/{self._secret}", body, manager=MANAGER))
+        return _version(await self._client.request("POST", self._secrets, {"fieldManager": MANAGER}, body))
 
     async def _find(self, path: str) -> Json | None:
         try:
@@ -117,4 +125,5 @@ def _version(found: Json | None) -> str:
 
 def _term(found: Json | None) -> int:
     text = str(((found or {}).get("data") or {}).get(TERM_KEY, ""))
-    return int(text) if text.isdecimal() else -1
+    term = int(text) if text.isascii() and text.isdecimal() else -1
+    return term if term < _NO_TERM else -1

@@ -36,6 +36,8 @@ class _Answer(msgspec.Struct, rename="camel"):
     source: str | None = None
     pending: tuple[_Pending, ...] = ()
     last_rejected: _Rejected | None = None
+    last_offer_runs: bool = False
+    """Whether ``last_rejected`` is history."""
 
 
 _DECODER = msgspec.json.Decoder(_Answer)
@@ -81,7 +83,7 @@ class RouterPoller:
 def report_of(address: str, answer: bytes) -> RouterReport:
     """Raises ``msgspec.MsgspecError`` for what no router says."""
     said: Any = _DECODER.decode(answer)
-    rejected = said.last_rejected
+    rejected = None if said.last_offer_runs else said.last_rejected
     return RouterReport(
         address,
         None if said.source is None else (said.epoch, said.revision),

@@ -101,6 +101,12 @@ class EventLog:
         seen.posted = True
         return Decision(posting, seen.count)
 
+    def forget(self, event: EventToPost) -> None:
+        """``event`` could not be posted after all: seen again, it is new."""
+        seen = self._seen.get(f"{event.regarding.namespace}/{event.name}")
+        if seen is not None:
+            seen.posted = False
+
     def _take_token(self, event: EventToPost, now: float) -> bool:
         about = event.regarding
         key = about.uid or f"{about.kind}/{about.namespace}/{about.name}"

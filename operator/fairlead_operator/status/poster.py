@@ -68,16 +68,24 @@ class EventPoster:
                 await self._post(event, new=decision.posting is Posting.NEW, count=decision.count)
             except FAILURES as error:
                 logger.info("an event was not posted: %s", error)
+                self._log.forget(event)
 
     async def _post(self, event: EventToPost, *, new: bool, count: int) -> None:
         collection = f"/apis/events.k8s.io/v1/namespaces/{event.regarding.namespace}/events"
         now = self._wall()
+        body = event_body(event, self._elector.identity, now)
         if new:
             try:
-                await self._client.create(collection, event_body(event, self._elector.identity, now))
+                await self._client.create(collection, body)
             except KubeError as error:
                 if not error.conflict:
                     raise
             else:
                 return
-        await self._client.merge(f"{collection}/{event.name}", series_patch(count, now))
+        try:
+            await self._client.merge(f"{collection}/{event.name}", series_patch(count, now))
+        except KubeError as error:
+            if not error.not_found:
+                raise
+            # It expired, or its first writing failed.
+            await self._client.create(collection, body)

@@ -18,6 +18,10 @@ Version = tuple[int, int]
 """(epoch, revision) of a snapshot; they grow together in this order."""
 
 
+UNREADABLE: Version = (0, 0)
+"""Stands for the version of what could not be read so far as to have one."""
+
+
 class Refusal(NamedTuple):
     """A snapshot that a router did not take, in the router's words."""
 
@@ -50,7 +54,9 @@ class RouterReport:
         A router that runs it and refused something newer is another object's trouble.
         """
         rejected = self.rejected
-        return rejected if rejected is not None and rejected.version >= since and not self.runs(since) else None
+        if rejected is None or self.runs(since):
+            return None
+        return rejected if rejected.version >= since or rejected.version == UNREADABLE else None
 
 
 class Fleet:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import traceback
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -112,6 +113,13 @@ class ConfigReceiver:
                 await self._load(sealed, credentials, source)
             except SnapshotRejected as rejected:
                 self._reject(sealed, source, rejected.reason, rejected.message)
+                return False
+            except Exception as error:  # noqa: BLE001
+                # A defect that one snapshot brings out would otherwise end every router at once. The words of the error
+                # are left out: they may quote a credential.
+                logger.error("building failed:\n%s", "".join(traceback.format_tb(error.__traceback__)))
+                message = f"it cannot be built, which is a defect of fairlead, please report it: {type(error).__name__}"
+                self._reject(sealed, source, RejectReason.MALFORMED, message)
                 return False
             return True
 

@@ -45,6 +45,7 @@ async def config(request: web.Request) -> web.Response:
         "appliedAt": None if receiver.applied is None else receiver.applied.at,
         "buildSeconds": None if receiver.applied is None else receiver.applied.build_seconds,
         "lastRejected": rejected,
+        "lastOfferRuns": receiver.last_offer_runs,
         "doors": context.doors.report(),
         "pending": table.pending,
     }

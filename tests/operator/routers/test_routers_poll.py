@@ -37,6 +37,12 @@ def test_what_it_refused_and_why() -> None:
     assert report_of("http://r", said(lastRejected=rejected)).rejected == Refusal((2, 8), "TooLarge", "too large")
 
 
+def test_a_refusal_is_history_once_what_came_after_it_runs() -> None:
+    rejected = {"epoch": 0, "revision": 0, "reason": "Malformed", "message": "half", "source": "api", "at": 1.5}
+    assert report_of("http://r", said(lastRejected=rejected, lastOfferRuns=True)).rejected is None
+    assert report_of("http://r", said(lastRejected=rejected, lastOfferRuns=False)).rejected is not None
+
+
 @pytest.mark.parametrize("answer", [b"", b"<html>", b"[]", b'{"epoch": "2"}'])
 def test_what_is_no_router_is_found_out(answer: bytes) -> None:
     with pytest.raises(msgspec.MsgspecError):
