@@ -22,6 +22,9 @@ UNREADABLE: Version = (0, 0)
 """Stands for the version of what could not be read so far as to have one."""
 
 
+_KNOWN = 1000
+
+
 class Refusal(NamedTuple):
     """A snapshot that a router did not take, in the router's words."""
 
@@ -93,6 +96,8 @@ class Fleet:
         """
         verdict = self._known.get(since)
         if verdict is None:
+            if len(self._known) >= _KNOWN:  # one more with each edit, as long as no router comes, goes or moves
+                self._known.clear()
             verdict = self._known[since] = self._judge(since)
         lacking = 0 if provider is None else self._pending[provider]
         if lacking and verdict.reason in (OperatorReason.PROGRAMMED, OperatorReason.ROUTERS_UNREACHABLE):
