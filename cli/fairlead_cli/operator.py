@@ -13,7 +13,7 @@ from fairlead_cli.logs import configure_logging
 from fairlead_kube.access import KubeAccess, in_cluster
 from fairlead_kube.errors import NoAccess
 from fairlead_operator.main import serve
-from fairlead_operator.settings import SettingError, Settings, from_environment
+from fairlead_operator.settings import SettingError, Settings, from_environment, names
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -31,15 +31,15 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--context", help="context of the kubeconfig (default: its current one)")
     parser.add_argument("--namespace", help="where snapshot, credentials and Lease live (default fairlead-system)")
-    parser.add_argument("--watch-namespaces", type=_names, metavar="NS,…", help="namespaces to obey (default: all)")
+    parser.add_argument("--watch-namespaces", type=names, metavar="NS,…", help="namespaces to obey (default: all)")
     parser.add_argument(
         "--secret-namespaces",
-        type=_names,
+        type=names,
         metavar="NS,…",
         help="where labelled Secrets are looked for; '*': everywhere",
     )
-    parser.add_argument("--platform-namespaces", type=_names, metavar="NS,…", help="may set Override and Default")
-    parser.add_argument("--routers", type=_names, metavar="URL,…", help="admin addresses of routers outside a cluster")
+    parser.add_argument("--platform-namespaces", type=names, metavar="NS,…", help="may set Override and Default")
+    parser.add_argument("--routers", type=names, metavar="URL,…", help="admin addresses of routers outside a cluster")
     parser.add_argument("--http-port", type=int, help="port of probes and metrics (default 8080)")
     parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
 
@@ -68,7 +68,3 @@ def _access(arguments: argparse.Namespace) -> KubeAccess:
     from fairlead_kube.kubeconfig import read_kubeconfig
 
     return read_kubeconfig(arguments.kubeconfig, arguments.context)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())

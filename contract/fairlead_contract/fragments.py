@@ -7,6 +7,7 @@ each compilation, so that a fragment kept from an earlier generation still loses
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -164,6 +165,15 @@ class ProviderFragment(Fragment, frozen=True, kw_only=True, rename="camel", omit
     """Resolved for ``Selector`` only: namespaces besides its own. Sorted."""
     withheld: str | None = None
     """Why no request may go to this provider now (for example ``SecretNotFound``); ``None`` when it may."""
+
+    def secret_keys(self) -> Iterator[SecretKey]:
+        """Every secret value that it refers to."""
+        if self.credential is not None:
+            yield self.credential
+        for endpoint in self.endpoints:
+            for header in endpoint.headers:
+                if header.secret is not None:
+                    yield header.secret
 
 
 # ------------------------------------------------------------------------------------------------ RoutingPolicy

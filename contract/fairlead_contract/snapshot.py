@@ -36,6 +36,10 @@ _FAST, _SMALL = 1, 9
 """zlib levels. A snapshot far below the budget is compressed fast; one near it as small as it gets."""
 
 
+Version = tuple[int, int]
+"""(epoch, revision) of a snapshot; they grow together in this order."""
+
+
 class RejectReason(StrEnum):
     """Why a snapshot was refused. The running table stays."""
 
@@ -86,7 +90,7 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     body_bytes: int
 
     @property
-    def version(self) -> tuple[int, int]:
+    def version(self) -> Version:
         """Orders snapshots: the highest valid one wins."""
         return (self.epoch, self.revision)
 
@@ -257,6 +261,11 @@ class Credential(msgspec.Struct, frozen=True, rename="camel"):
     key: str
     version: str
     value: str
+
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        """(namespace, name, key, version): what a ``SecretKey`` of a provider in that namespace refers to."""
+        return (self.namespace, self.name, self.key, self.version)
 
     def __repr__(self) -> str:
         return f"Credential({self.namespace}/{self.name}:{self.key}@{self.version}, [REDACTED])"

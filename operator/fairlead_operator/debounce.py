@@ -1,9 +1,18 @@
-"""Waits until changes pause, but not for ever."""
+"""Waiting for changes, but not for ever."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+
+
+async def heard_within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether ``event`` is set before the time is over."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 class Debounce:

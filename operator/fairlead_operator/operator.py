@@ -15,20 +15,20 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from fairlead_contract.snapshot import Sealed, SnapshotRejected
+from fairlead_contract.snapshot import Sealed, SnapshotRejected, Version
 from fairlead_crds.compile import Compilation, Previous, compile_resources
 from fairlead_crds.compile.declared import ObjectKey
 from fairlead_crds.compile.resources import Settings as CompileSettings
 from fairlead_kube.backoff import Backoff
 from fairlead_kube.errors import KubeError
 from fairlead_kube.follow import FAILURES
-from fairlead_operator.debounce import Debounce
+from fairlead_operator.debounce import Debounce, heard_within
 from fairlead_operator.lead.elector import Elector, NotLeader
 from fairlead_operator.metrics import Metrics
 from fairlead_operator.observe.resources import resources_of
 from fairlead_operator.observe.stream import Stream
 from fairlead_operator.publish.credentials import Place, Places, collect, merge, wanted_credentials
-from fairlead_operator.publish.epochs import Version, next_epoch
+from fairlead_operator.publish.epochs import next_epoch
 from fairlead_operator.publish.publisher import Published, Publisher
 from fairlead_operator.routers.patience import Patience
 from fairlead_operator.routers.poll import RouterPoller
@@ -186,7 +186,7 @@ class Operator:
         with suppress(*FAILURES):
             await self._ask_routers(http)
         # Nothing compiled in an earlier term may be told or obeyed in this one.
-        self._published, self._compilation = None, None
+        self._compilation = None
         self._adopt(found)
         self.dirty.mark()
 
@@ -303,12 +303,7 @@ class Operator:
                 await self._ask_routers(http, patience)
             done = await self._finish_rollout()
             delay = _POLL_IDLE if done else min(delay * 1.5, _POLL_SLOWEST)
-            try:
-                async with asyncio.timeout(delay):
-                    await self._rollout_due.wait()
-            except TimeoutError:
-                pass
-            else:
+            if await heard_within(self._rollout_due, delay):
                 self._rollout_due.clear()
                 delay = _POLL_FIRST
 
@@ -336,9 +331,7 @@ class Operator:
         if not self._fleet.settled(version):
             return False
         wanted = wanted_credentials(self._compilation.previous.entries.values(), self._references)
-        needed = collect(
-            wanted, {(c.namespace, c.name, c.key, c.version): c.value for c in published.credentials.entries}
-        )
+        needed = collect(wanted, {item.place: item.value for item in published.credentials.entries})
         if needed != published.credentials:
             async with self._writing:
                 if self._published is published:
@@ -355,9 +348,7 @@ class Operator:
             left = until - asyncio.get_running_loop().time()
             if left <= 0 or self._fleet.settled(published.sealed.manifest.version):
                 return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._status_due.wait()
+            if await heard_within(self._status_due, left):
                 self._status_due.clear()
 
     async def _write_status(self) -> None:

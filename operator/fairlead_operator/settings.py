@@ -94,9 +94,14 @@ def from_environment(environment: Mapping[str, str], **overrides: object) -> Set
     return settings
 
 
+def names(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _convert(variable: str, kind: object, text: str) -> object:
     if kind == "tuple[str, ...]":
-        return tuple(part.strip() for part in text.split(",") if part.strip())
+        return names(text)
     if kind not in {"int", "float"}:
         return text
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from devcluster.control_plane import ControlPlane
+from devcluster.control_plane import ControlPlane, running_control_plane
 from devcluster.installation import SYSTEM, Installation
 
 TEST_LABEL = "fairlead-test"
@@ -29,12 +29,8 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
 @pytest.fixture
 async def own_control_plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
     """One that the test may break."""
-    running = ControlPlane(tmp_path / "own-control-plane")
-    try:
-        await running.start()
+    async with running_control_plane(tmp_path / "own-control-plane") as running:
         yield running
-    finally:
-        await running.stop()
 
 
 @pytest.fixture

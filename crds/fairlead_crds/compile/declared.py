@@ -119,7 +119,7 @@ def _declare(raw: Mapping[str, Any]) -> Declared | None:
         ObjectKey(_text(raw.get("kind")), _text(metadata.get("namespace")) or "default", _text(metadata.get("name"))),
         _text(metadata.get("uid")),
         generation if isinstance(generation, int) else 0,
-        _seconds(metadata.get("creationTimestamp")),
+        created_at(metadata),
         raw,
         annotations.get(PAUSED_ANNOTATION) if isinstance(annotations, Mapping) else None,
     )
@@ -129,7 +129,9 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _seconds(value: object) -> int:
+def created_at(metadata: Mapping[str, Any]) -> int:
+    """Unix seconds; 0 when unknown."""
+    value = metadata.get("creationTimestamp")
     if isinstance(value, str):
         return _parsed_seconds(value)
     return _since_epoch(value) if isinstance(value, datetime) else 0

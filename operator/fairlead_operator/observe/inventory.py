@@ -51,13 +51,6 @@ class Difference:
 
 
 @dataclass(slots=True)
-class _Scope:
-    """What is known of the version of one list: cluster-wide, or of one namespace."""
-
-    listed_at: int = -1
-
-
-@dataclass(slots=True)
 class Inventory:
     """Everything declared, by source."""
 
@@ -66,7 +59,8 @@ class Inventory:
     """The highest resource version ever heard of."""
     _deleted: dict[Source, dict[Place, int]] = field(default_factory=lambda: {source: {} for source in Source})
     """Versions of the deletions heard of since the last list, for a list that was begun before them."""
-    _scopes: dict[tuple[Source, str | None], _Scope] = field(default_factory=dict)
+    _listed_at: dict[tuple[Source, str | None], int] = field(default_factory=dict)
+    """Version of the last list of each scope."""
 
     def take_event(self, source: Source, kind: str | None, raw: Raw, scope: str | None = None) -> bool:
         """One event of a watch: ``ADDED``, ``MODIFIED``, ``DELETED``, or ``None`` for an item of Kopf's own list.
@@ -75,7 +69,7 @@ class Inventory:
         """
         place, version = _place(raw), _version(raw)
         known = self.items[source].get(place)
-        if version <= self._scope(source, scope).listed_at and (known is None or known.version >= version):
+        if version <= self._listed_at.get((source, scope), -1) and (known is None or known.version >= version):
             return False
         if known is not None and version < known.version:
             return False
@@ -103,16 +97,15 @@ class Inventory:
         :meth:`heard_until` when the list was asked for.
         """
         at = int(listed_at or 0)
-        state = self._scope(source, scope)
         items, deleted = self.items[source], self._deleted[source]
         listed = [(_place(raw), _version(raw), raw) for raw in raws]
         # A watch may run ahead of a list while that is on its way; what it told before the list was asked for, the list
         # knows too, as does each later list. Numbers that were set back may have caught up since: then an object is older
         # than it had been before this list.
-        history_lost = at < max(state.listed_at, heard_until) or any(
+        history_lost = at < max(self._listed_at.get((source, scope), -1), heard_until) or any(
             place in items and version < items[place].version <= at for place, version, _ in listed
         )
-        state.listed_at = at
+        self._listed_at[(source, scope)] = at
         for place in [each for each, version in deleted.items() if history_lost or version <= at]:
             if scope is None or place.namespace == scope:
                 del deleted[place]
@@ -156,9 +149,6 @@ class Inventory:
             known.declared if known is not None and same else declared, raw.get("status") or {}, version
         )
         return not same
-
-    def _scope(self, source: Source, scope: str | None) -> _Scope:
-        return self._scopes.setdefault((source, scope), _Scope())
 
 
 _KEPT_METADATA = (

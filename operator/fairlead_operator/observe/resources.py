@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
+from fairlead_crds.compile.declared import created_at
 from fairlead_crds.compile.resources import Namespace, Resources
 from fairlead_operator.observe.inventory import Inventory
 from fairlead_operator.observe.sources import OURS, Source
@@ -33,14 +32,7 @@ def _namespace(raw: Mapping[str, Any]) -> Namespace:
     return Namespace(
         metadata.get("name", ""),
         metadata.get("uid", ""),
-        _seconds(metadata.get("creationTimestamp")),
+        created_at(metadata),
         metadata.get("labels") or {},
         metadata.get("annotations") or {},
     )
-
-
-def _seconds(instant: object) -> int:
-    if isinstance(instant, str):
-        with suppress(ValueError):
-            return int(datetime.datetime.fromisoformat(instant).timestamp())
-    return 0

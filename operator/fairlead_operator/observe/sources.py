@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from fairlead_crds.compile.secrets import CREDENTIALS_LABEL, CREDENTIALS_LABEL_VALUE
-
-GROUP = "fairlead.dev"
-VERSION = "v1alpha1"
+from fairlead_crds.kinds import GROUP, VERSION
 
 
 @dataclass(frozen=True, slots=True)

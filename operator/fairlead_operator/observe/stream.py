@@ -9,6 +9,7 @@ from typing import Any
 
 from fairlead_kube.client import KubeClient
 from fairlead_kube.errors import KubeError
+from fairlead_operator.debounce import heard_within
 from fairlead_operator.metrics import Metrics
 from fairlead_operator.observe.inventory import Difference, Inventory
 from fairlead_operator.observe.kopf_watch import KopfWatch
@@ -31,8 +32,6 @@ class Stream:
         self._changed = changed
         objects = OURS if settings.watch_namespaces else (*OURS, Source.NAMESPACE)
         self._scopes = dict.fromkeys(objects, settings.object_scopes) | {Source.SECRET: settings.secret_scopes}
-        if Source.NAMESPACE in self._scopes:
-            self._scopes[Source.NAMESPACE] = (None,)
         self._watches = [
             KopfWatch(client.access, objects, settings.object_scopes, self._take),
             KopfWatch(client.access, (Source.SECRET,), settings.secret_scopes, self._take),
@@ -60,12 +59,7 @@ class Stream:
 
     async def wait_for_relist(self, seconds: float) -> None:
         """Until somebody asks for a list, at most ``seconds``."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._relist.wait()
-        except TimeoutError:
-            pass
-        else:
+        if await heard_within(self._relist, seconds):
             # What a watch delivers after it has listed comes in a burst: one list for all of it.
             await asyncio.sleep(0.2)
         self._relist.clear()

@@ -70,10 +70,10 @@ def _references(entry: Entry) -> Places:
     fragment = decode_fragment(entry.fragment)
     if not isinstance(fragment, ProviderFragment) or fragment.withheld is not None:
         return frozenset()
-    secrets = [] if fragment.credential is None else [fragment.credential]
-    secrets += [header.secret for endpoint in fragment.endpoints for header in endpoint.headers if header.secret]
     return frozenset(
-        (fragment.namespace, secret.name, secret.key, secret.version) for secret in secrets if secret.version
+        (fragment.namespace, secret.name, secret.key, secret.version)
+        for secret in fragment.secret_keys()
+        if secret.version
     )
 
 
@@ -87,7 +87,6 @@ def merge(now: Credentials, before: Credentials, still_there: frozenset[tuple[st
 
     What was withdrawn (its key is gone from ``still_there``) is dropped at once.
     """
-    entries = {(item.namespace, item.name, item.key, item.version): item for item in before.entries}
-    kept = {place: item for place, item in entries.items() if place[:3] in still_there}
-    kept |= {(item.namespace, item.name, item.key, item.version): item for item in now.entries}
+    kept = {item.place: item for item in before.entries if item.place[:3] in still_there}
+    kept |= {item.place: item for item in now.entries}
     return Credentials(tuple(kept[place] for place in sorted(kept)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-Version = tuple[int, int]
+from fairlead_contract.snapshot import Version
 
 
 def next_epoch(published: Version | None, seen: Iterable[Version]) -> int | None:

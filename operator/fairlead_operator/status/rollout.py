@@ -11,12 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from fairlead_contract.snapshot import Version
 from fairlead_operator.status.reasons import OperatorReason
 from fairlead_operator.status.verdict import FALSE, TRUE, UNKNOWN, Verdict
-
-Version = tuple[int, int]
-"""(epoch, revision) of a snapshot; they grow together in this order."""
-
 
 UNREADABLE: Version = (0, 0)
 """Stands for the version of what could not be read so far as to have one."""

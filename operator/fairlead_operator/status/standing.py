@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fairlead_contract.snapshot import Entry
+from fairlead_contract.snapshot import Entry, Version
 from fairlead_crds.compile import ObjectState, Reason
 from fairlead_crds.compile.declared import ObjectKey
-from fairlead_operator.status.rollout import Version
 
 Mark = tuple[str, int | None, str | None]
 

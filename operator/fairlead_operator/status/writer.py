@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 
 from fairlead_crds.compile import Compilation, Finding, ObjectState, Reason
 from fairlead_crds.compile.declared import ObjectKey
+from fairlead_crds.kinds import API_VERSION
 from fairlead_kube.client import KubeClient
 from fairlead_kube.errors import KubeError
 from fairlead_kube.follow import FAILURES
 from fairlead_operator.lead.elector import Elector
 from fairlead_operator.metrics import Metrics
 from fairlead_operator.observe.inventory import Inventory, Place
-from fairlead_operator.observe.sources import BY_KIND, GROUP, VERSION
+from fairlead_operator.observe.sources import BY_KIND
 from fairlead_operator.status.desired import desired_status, differs
 from fairlead_operator.status.events import ObjectReference, transitions
 from fairlead_operator.status.poster import EventPoster
@@ -35,7 +36,6 @@ _AT_LEAST = 64
 
 _REFUSED_KEPT = 1000
 """Statuses that the API server would not take, and so are not sent again unchanged."""
-_API_VERSION = f"{GROUP}/{VERSION}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class StatusWriter:
             return True
         source = BY_KIND[state.kind]
         body = {
-            "apiVersion": _API_VERSION,
+            "apiVersion": API_VERSION,
             "kind": state.kind,
             "metadata": {"name": state.name, "namespace": state.namespace, "uid": state.uid},
             "status": desired,
@@ -154,7 +154,7 @@ class StatusWriter:
             return False
         self._metrics.status_writes.labels("written").inc()
         self._inventory.take_status(source, written)
-        regarding = ObjectReference(_API_VERSION, state.kind, state.namespace, state.name, state.uid)
+        regarding = ObjectReference(API_VERSION, state.kind, state.namespace, state.name, state.uid)
         for event in transitions(item.current.get("conditions") or (), desired["conditions"], regarding):
             self._poster.put(event)
         return True

@@ -81,9 +81,7 @@ def build(
     Raises :class:`SnapshotRejected` if a fragment is unreadable.
     """
     now = Reusable(
-        credentials={
-            (entry.namespace, entry.name, entry.key, entry.version): entry.value for entry in credentials.entries
-        }
+        credentials={entry.place: entry.value for entry in credentials.entries},
     )
     yield from _decode(body, previous, now)
     pending = yield from _link_providers(body, previous, now)
@@ -163,7 +161,7 @@ def _held_back(before: ProviderEntry, newer: ProviderFragment) -> ProviderEntry 
     older = before.fragment
     if older.uid != newer.uid:
         return None
-    hosts = {secret.name: secret.allowed_hosts for secret in _secret_keys(newer) if secret.allowed_hosts}
+    hosts = {secret.name: secret.allowed_hosts for secret in newer.secret_keys() if secret.allowed_hosts}
     refused = {endpoint.name for endpoint in older.endpoints if not _may_be_called(endpoint, older.credential, hosts)}
     endpoints = tuple(endpoint for endpoint in before.endpoints if endpoint.name not in refused)
     if before.endpoints and not endpoints:
@@ -243,19 +241,10 @@ def empty_table() -> Table:
     )
 
 
-def _secret_keys(fragment: ProviderFragment) -> Iterable[SecretKey]:
-    if fragment.credential is not None:
-        yield fragment.credential
-    for endpoint in fragment.endpoints:
-        for header in endpoint.headers:
-            if header.secret is not None:
-                yield header.secret
-
-
 def _same_credentials(
     fragment: ProviderFragment, before: dict[CredentialKey, str], now: dict[CredentialKey, str]
 ) -> bool:
-    places = [(fragment.namespace, secret.name, secret.key, secret.version) for secret in _secret_keys(fragment)]
+    places = [(fragment.namespace, secret.name, secret.key, secret.version) for secret in fragment.secret_keys()]
     return all(before.get(place) == now.get(place) for place in places)
 
 
@@ -263,7 +252,7 @@ def _missing(fragment: ProviderFragment, values: Mapping[CredentialKey, str]) ->
     """The credentials that have not arrived, each once. A withheld provider needs none."""
     if fragment.withheld is not None:
         return []
-    wanted = {(secret.name, secret.key, secret.version): secret for secret in _secret_keys(fragment)}
+    wanted = {(secret.name, secret.key, secret.version): secret for secret in fragment.secret_keys()}
     return [secret for place, secret in wanted.items() if (fragment.namespace, *place) not in values]
 
 
