@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -57,9 +57,13 @@ class Report:
         goal = at_most if at_least is None else at_least
         self.rows.append(Row(name, value, unit, goal, at_least is not None, note))
 
+    def cells(self) -> list[tuple[str, str, str, str]]:
+        """Name, value, verdict and note of each row, for people."""
+        return [(row.name, f"{_number(row.value)} {row.unit}".strip(), row.verdict, row.note) for row in self.rows]
+
     def text(self) -> str:
         """The table."""
-        cells = [(row.name, f"{_number(row.value)} {row.unit}".strip(), row.verdict, row.note) for row in self.rows]
+        cells = self.cells()
         widths = [max([len(cell[column]) for cell in cells], default=0) for column in range(3)]
         lines = [
             f"{name:<{widths[0]}}  {value:>{widths[1]}}  {verdict:<{widths[2]}}  {note}".rstrip()
@@ -67,15 +71,26 @@ class Report:
         ]
         return "\n".join([self.title, "-" * len(self.title), *lines])
 
-    def publish(self, path: Path | None, *, strict: bool) -> int:
-        """Print the table, write the JSON; the exit status: 1 if ``strict`` and a goal is missed."""
+    def publish(self, path: Path | None, *, strict: bool, details: Mapping[str, object] | None = None) -> int:
+        """Print the table, write the JSON, with ``details`` that the rows come from; the exit status: 1 if ``strict`` and a
+        goal is missed.
+        """
         print(self.text())
         missed = [row.name for row in self.rows if row.met is False]
         print(f"\ngoals missed: {', '.join(missed)}" if missed else "\nall goals met")
         if path is not None:
-            rows = [asdict(row) | {"met": row.met} for row in self.rows]
-            path.write_text(json.dumps({"title": self.title, "rows": rows}, indent=2, ensure_ascii=False) + "\n")
+            rows = [finite(asdict(row)) | {"met": row.met} for row in self.rows]
+            found = {"title": self.title, "rows": rows, **(details or {})}
+            path.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
         return 1 if strict and missed else 0
+
+
+def finite(figures: Mapping[str, object]) -> dict[str, object]:
+    """With null for what is infinite, which JSON has no word for."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in figures.items()
+    }
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -85,6 +100,8 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return str(value)
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

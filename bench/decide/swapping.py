@@ -25,7 +25,8 @@ from fairlead_router.config.table import Table
 from fairlead_router.dispatch.attempt import Attempts
 from fairlead_router.dispatch.breaker import BreakerRegistry
 from fairlead_router.dispatch.dispatcher import Dispatcher
-from fairlead_router.dispatch.providers.base import Answer, Call
+from fairlead_router.dispatch.providers.base import Call
+from fairlead_router.dispatch.transport.base import Answer
 from fairlead_router.errors import RouterError
 from fairlead_router.identify.identity import Identifier
 from fairlead_router.pipeline import Pipeline
@@ -54,12 +55,14 @@ class _Instant:
     """An answer without delay: it takes two turns of the loop, in which building a table may come first."""
 
     status = 200
-    retry_after = (None, None)
     is_event_stream = False
 
     async def open(self, call: Call) -> Answer:
         await asyncio.sleep(0)
         return self
+
+    def header(self, name: str) -> str | None:
+        return None
 
     async def read(self, max_bytes: int) -> bytes:
         await asyncio.sleep(0)

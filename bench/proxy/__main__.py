@@ -72,7 +72,7 @@ def _side_by_side(
                 pair = (bare, fairlead) if number % 2 else (fairlead, bare)
                 for server in (*pair, *([mock] if connections > 1 else [])):
                     print(f"round {number + 1}: {case}, {server.name} …", end="\033[K\r", file=sys.stderr, flush=True)
-                    found = load(server, connections, seconds, stream=stream)
+                    found = load(server, connections, seconds, *(["--stream"] if stream else []))
                     measured.setdefault((case, server.name), []).append(found)
         print("\033[K", end="\r", file=sys.stderr)
         report.add("memory, router before", before, "MiB")

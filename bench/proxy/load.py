@@ -1,7 +1,8 @@
 """A load generator light enough not to be what is measured: raw protocols, requests made once, answers only checked.
 
-``python -m bench.proxy.load PORT --connections 32 --seconds 3 [--stream]`` keeps that many connections busy, each with one
-request at a time, and prints one JSON object: the answers in the time measured, all answers, wrong ones, and the times.
+``python -m bench.proxy.load PORT --connections 32 --seconds 3 [--stream | --varied SEED]`` keeps that many connections
+busy, each with one request at a time, and prints one JSON object: the answers in the time measured, all answers, wrong
+ones, and the times, of streams also until the first event.
 """
 
 from __future__ import annotations
@@ -10,35 +11,19 @@ import argparse
 import asyncio
 import json
 from array import array
+from collections.abc import Iterator
 from time import perf_counter
 from typing import cast
 
 import uvloop
 
+from bench.proxy.requests import MODEL, PATH, ROUTER_HEADERS, Request, same, varied
 from bench.report import percentile
 
 _WARM_UP_SECONDS = 0.3
-_GRACE_SECONDS = 5.0
+_GRACE_SECONDS = 60.0
+"""For the last answers to come in."""
 _TAIL = 24
-
-
-def request_bytes(port: int, *, stream: bool) -> bytes:
-    """A chat request of ordinary size, complete with its head."""
-    system = "You are a terse assistant that answers in one sentence and never apologises. " * 3
-    body = {
-        "model": "auto",
-        "messages": [{"role": "system", "content": system}, {"role": "user", "content": "Which way to the harbour?"}],
-        "max_tokens": 64,
-        "temperature": 0.2,
-    }
-    if stream:
-        body["stream"] = True
-    data = json.dumps(body).encode()
-    head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-        f"x-fairlead-agent-type: coder\r\nx-fairlead-user: user-7\r\nContent-Length: {len(data)}\r\n\r\n"
-    )
-    return head.encode() + data
 
 
 class Tally:
@@ -51,6 +36,8 @@ class Tally:
         self.all = 0
         self.wrong = 0
         self.seconds: array[float] = array("d")
+        self.first: array[float] = array("d")
+        """Until the first event of streams."""
         self.drained = asyncio.Event()
 
     def ended(self) -> None:
@@ -63,10 +50,11 @@ class Tally:
 class Client(asyncio.Protocol):
     """One keep-alive connection: a request, its answer, the next request."""
 
-    def __init__(self, request: bytes, tally: Tally, *, stream: bool) -> None:
-        self._request = request
+    def __init__(self, requests: Iterator[Request], tally: Tally) -> None:
+        self._requests = requests
         self._tally = tally
-        self._stream = self._stream_due = stream
+        self._stream_due = False
+        self._chunked = False
         self._transport: asyncio.Transport | None = None
         self._sent = 0.0
         self._over = False
@@ -75,6 +63,7 @@ class Client(asyncio.Protocol):
     def _begin(self) -> None:
         self._good = False
         self._head_seen = False
+        self._first_seen = False
         self._done_seen = False
         self._left = 0
         self._tail = b""
@@ -103,27 +92,33 @@ class Client(asyncio.Protocol):
             self._tail = b""
             head, data = data[: end + 2].lower(), data[end + 4 :]
             length = head.find(b"content-length: ")
-            self._stream = length < 0
-            self._good = head.startswith(b"http/1.1 200") and self._stream is self._stream_due
+            self._chunked = length < 0
+            self._good = head.startswith(b"http/1.1 200") and (self._chunked or not self._stream_due)
             if length >= 0:
                 self._left = int(head[length + 16 : head.find(b"\r\n", length)])
-        if not self._stream:
+        if not self._chunked:
             self._left -= len(data)
             if self._left <= 0:
                 self._answered(self._good and self._left == 0)
             return
         data = self._tail + data
+        if not self._first_seen and b"data: {" in data:
+            self._first_seen = True
+            if self._tally.counting:
+                self._tally.first.append(perf_counter() - self._sent)
         self._done_seen = self._done_seen or b"data: [DONE]" in data
         if data.endswith(b"\r\n0\r\n\r\n"):
-            self._answered(self._good and self._done_seen)
+            self._answered(self._good and (self._done_seen or not self._stream_due))
         else:
             self._tail = data[-_TAIL:]
 
     def _send(self) -> None:
         assert self._transport is not None
         self._begin()
+        request = next(self._requests)
+        self._stream_due = request.stream
         self._sent = perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(request.data)
 
     def _answered(self, good: bool) -> None:
         tally = self._tally
@@ -139,13 +134,12 @@ class Client(asyncio.Protocol):
             self._send()
 
 
-async def measure(port: int, connections: int, seconds: float, *, stream: bool) -> dict[str, float]:
+async def measure(port: int, requests: Iterator[Request], connections: int, seconds: float) -> dict[str, float]:
     """Keep the server at ``port`` busy; rates and times of the answers that ended within ``seconds``."""
     loop = asyncio.get_running_loop()
     tally = Tally(connections)
-    request = request_bytes(port, stream=stream)
     transports = [
-        (await loop.create_connection(lambda: Client(request, tally, stream=stream), "127.0.0.1", port))[0]
+        (await loop.create_connection(lambda: Client(requests, tally), "127.0.0.1", port))[0]
         for _ in range(connections)
     ]
     await asyncio.sleep(_WARM_UP_SECONDS)
@@ -157,7 +151,8 @@ async def measure(port: int, connections: int, seconds: float, *, stream: bool) 
         await tally.drained.wait()
     for transport in transports:
         transport.close()
-    times = tally.seconds or array("d", [float("inf")])
+    never = array("d", [float("inf")])
+    times, first = tally.seconds or never, tally.first or never
     return {
         "answers": len(tally.seconds),
         "all": tally.all,
@@ -165,6 +160,7 @@ async def measure(port: int, connections: int, seconds: float, *, stream: bool) 
         "per_second": len(tally.seconds) / lasted,
         "p50_ms": percentile(times, 50) * 1000,
         "p99_ms": percentile(times, 99) * 1000,
+        "first_p50_ms": percentile(first, 50) * 1000,  # of streams
     }
 
 
@@ -175,8 +171,18 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--stream", action="store_true")
+    parser.add_argument("--varied", type=int, metavar="SEED", help="each request by another user, one in ten a stream")
+    parser.add_argument("--path", default=PATH)
+    parser.add_argument("--model", default=MODEL)
+    parser.add_argument("--headers", type=json.loads, default=ROUTER_HEADERS, metavar="JSON")
     given = parser.parse_args()
-    print(json.dumps(uvloop.run(measure(given.port, given.connections, given.seconds, stream=given.stream))))
+    target = {"path": given.path, "model": given.model, "headers": given.headers}
+    if given.varied is not None:
+        requests = varied(given.port, given.varied, **target)
+    else:
+        requests = same(given.port, stream=given.stream, **target)
+    found = uvloop.run(measure(given.port, requests, given.connections, given.seconds))
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _START_SECONDS = 20.0
@@ -37,12 +38,17 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """User and system time so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return cpu_seconds(self.process.pid)
 
     def resident_mib(self) -> float:
         """Resident memory now."""
         return resident_mib(self.process.pid)
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def resident_mib(pid: int) -> float:
@@ -57,23 +63,29 @@ def children(pid: int) -> list[int]:
 
 
 @contextmanager
-def announcing_server(name: str, module: str, *arguments: str, on: set[int]) -> Iterator[Server]:
-    """A module of this package that prints the port it listens on."""
+def announcing_server(name: str, module: str, *arguments: str, on: set[int] | None = None) -> Iterator[Server]:
+    """A module of this package that prints the port it listens on; on some cores, or on all."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=_ROOT,
         stdout=subprocess.PIPE,
-        preexec_fn=lambda: os.sched_setaffinity(0, on),
+        preexec_fn=(lambda: os.sched_setaffinity(0, on)) if on else None,
     )
     with _ending(process):
         assert process.stdout is not None
-        yield Server(name, process, int(process.stdout.readline()))
+        with process.stdout as announced:
+            yield Server(name, process, int(announced.readline()))
 
 
 @contextmanager
-def router(source: Sequence[str], folder: Path, *, on: set[int]) -> Iterator[Server]:
-    """``fairlead serve`` with everything on: records, metrics, and the access line, which goes to a file in ``folder``."""
-    port, admin_port = _free_port(), _free_port()
+def router(
+    source: Sequence[str], folder: Path, *, on: set[int], environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """``fairlead serve`` with everything on: records, metrics, and the access line, which goes to a file in ``folder``.
+
+    ``environment`` comes on top of what is inherited.
+    """
+    port, admin_port = free_port(), free_port()
     command = [
         *(sys.executable, "-m", "fairlead_cli.main", "serve", *source),
         *("--host", "127.0.0.1", "--port", str(port), "--admin-port", str(admin_port)),
@@ -83,6 +95,7 @@ def router(source: Sequence[str], folder: Path, *, on: set[int]) -> Iterator[Ser
         began = time.perf_counter()
         process = subprocess.Popen(
             command,
+            env={**os.environ, **(environment or {})},
             stdout=lines,
             stderr=log,
             preexec_fn=lambda: os.sched_setaffinity(0, on),
@@ -92,10 +105,21 @@ def router(source: Sequence[str], folder: Path, *, on: set[int]) -> Iterator[Ser
             yield Server("router", process, port, time.perf_counter() - began)
 
 
-def load(server: Server, connections: int, seconds: float, *, stream: bool) -> dict[str, float]:
-    """Run the load generator against ``server``; adds the CPU time the server took for each answer, in microseconds."""
+class Loaded(Protocol):
+    """What can be put under load."""
+
+    @property
+    def port(self) -> int:
+        """On 127.0.0.1."""
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far."""
+
+
+def load(server: Loaded, connections: int, seconds: float, *options: str) -> dict[str, float]:
+    """What the load generator finds, with ``options``; adds the CPU time of ``server`` for each answer, in microseconds."""
     command = [sys.executable, "-m", "bench.proxy.load", str(server.port)]
-    command += ["--connections", str(connections), "--seconds", str(seconds), *(["--stream"] if stream else [])]
+    command += ["--connections", str(connections), "--seconds", str(seconds), *options]
     before = server.cpu_seconds()
     found: dict[str, float] = json.loads(subprocess.run(command, cwd=_ROOT, check=True, capture_output=True).stdout)
     found["cpu_us"] = (server.cpu_seconds() - before) / max(1, found["all"]) * 1e6
@@ -115,7 +139,8 @@ def _ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

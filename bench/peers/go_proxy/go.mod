@@ -1,0 +1,3 @@
+module fairlead.dev/bench/go-proxy
+
+go 1.22
