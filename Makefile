@@ -5,7 +5,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST_ARGS ?=
 
-.PHONY: help run dev-cluster dev-cluster-down test check generate format control-plane bench soak requirements clean
+.PHONY: help run dev-cluster dev-cluster-down test check generate format control-plane redis bench gateways conformance soak requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ dev-cluster: dev ## run a Kubernetes control plane, the operator and two routers
 dev-cluster-down: dev ## stop all of that; its data stays
 	@$(BIN)/python -m devcluster down
 
-test: check control-plane ## check, then run every test
+test: check control-plane redis ## check, then run every test
 	$(BIN)/pytest -n auto $(PYTEST_ARGS)
 
 check: dev ## style, types, layers, generated files
@@ -31,11 +31,15 @@ check: dev ## style, types, layers, generated files
 	$(BIN)/python -m fairlead_crds.generate --check
 	$(BIN)/python -m fairlead_contract.schemas --check docs/schemas
 	$(BIN)/python -m fairlead_operator.document --check docs/operations.md
+	$(BIN)/python -m fairlead_router.http.openapi.document --check docs
+	$(BIN)/python -m fairlead_router.record.document --check docs/observability.md
 
 generate: dev ## write CRDs, API reference, schemas and tables of the docs anew
 	$(BIN)/python -m fairlead_crds.generate
 	$(BIN)/python -m fairlead_contract.schemas docs/schemas
 	$(BIN)/python -m fairlead_operator.document docs/operations.md
+	$(BIN)/python -m fairlead_router.http.openapi.document docs
+	$(BIN)/python -m fairlead_router.record.document docs/observability.md
 
 format: dev ## format the code, mend what can be mended
 	$(BIN)/ruff check --fix .
@@ -44,12 +48,21 @@ format: dev ## format the code, mend what can be mended
 control-plane: dev ## build the programs of a Kubernetes control plane, once, for tests and make dev-cluster
 	$(BIN)/python -m devcluster.binaries
 
+redis: dev ## fetch redis-server, once, for tests, unless it is installed
+	$(BIN)/python -m devcluster.redis_binaries
+
 bench: dev control-plane ## measure decisions, edits, the proxy path and the operator
 	$(BIN)/python -m bench.decide
 	$(BIN)/python -m bench.edit
 	$(BIN)/python -m bench.proxy
 	$(BIN)/python -m bench.propagation
 	$(BIN)/python -m bench.operator_scale
+
+conformance: dev ## judge Fairlead and its peers by the streaming contract, and write docs/conformance.md
+	$(BIN)/python -m bench.conformance --into docs/conformance.md
+
+gateways: dev ## install other gateways outside the tree, measure the router beside them (a quarter of an hour)
+	$(BIN)/python -m bench.gateways
 
 soak: dev control-plane ## let the operator write 20,000 times and see whether memory grows
 	$(BIN)/python -m bench.soak

@@ -12,16 +12,27 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from fairlead_cli.files.frames import BadFrame, Frame, prefixed, read_frames
 from fairlead_cli.files.problems import ProblemSeverity
-from fairlead_contract.snapshot import Sealed, SnapshotRejected
-from fairlead_router.http.context import Context
 
 logger = logging.getLogger("fairlead.compiler")
 
 _MAX_FRAME_BUFFER = 1 << 20
 _RESTART_SECONDS, _MAX_RESTART_SECONDS = 0.5, 15.0
+
+
+class Audience(Protocol):
+    """Who hears what the compiler has to say: a router, or the supervisor of several."""
+
+    async def compiled(self, frame: Frame) -> None:
+        """There is news."""
+        ...
+
+    def degraded(self, component: str, state: str | None) -> None:
+        """A named state of ``component`` begins, or (``None``) is over."""
+        ...
 
 
 class CompilerChild:
@@ -52,8 +63,8 @@ class CompilerChild:
             with suppress(ConnectionError):
                 await self._process.stdin.drain()
 
-    async def feed(self, context: Context) -> None:
-        """Offer every frame to the router, for ever; name what is wrong in ``context`` and in the log."""
+    async def feed(self, audience: Audience) -> None:
+        """Hand on every frame, for ever; name what is wrong to ``audience`` and in the log."""
         delay = _RESTART_SECONDS
         while True:
             process = self._process
@@ -62,15 +73,15 @@ class CompilerChild:
             try:
                 async for frame in read_frames(process.stdout):
                     delay = _RESTART_SECONDS
-                    context.degraded.pop("compiler", None)
-                    await self._take(frame, context)
+                    audience.degraded("compiler", None)
+                    await self._take(frame, audience)
             except BadFrame as error:
                 logger.error("the compiler's output cannot be read: %s", error)
             with suppress(ProcessLookupError):
                 process.kill()
             status = await process.wait()
-            context.degraded["compiler"] = (
-                f"CompilerDown: it ended with status {status}; the last configuration is served"
+            audience.degraded(
+                "compiler", f"CompilerDown: it ended with status {status}; the last configuration is served"
             )
             logger.error("the compiler ended with status %d; starting it again in %.1f s", status, delay)
             while True:
@@ -97,25 +108,11 @@ class CompilerChild:
             process.kill()
             await process.wait()
 
-    async def _take(self, frame: Frame, context: Context) -> None:
-        context.findings = [*frame.findings, *frame.problems]
-        errors = sum(problem.severity is ProblemSeverity.ERROR for problem in frame.problems)
-        errors += sum(finding.severity == "Error" for finding in frame.findings)
-        if errors:
-            context.degraded["resources"] = f"ResourcesInvalid: {errors} errors; what was accepted last is served"
-        else:
-            context.degraded.pop("resources", None)
+    async def _take(self, frame: Frame, audience: Audience) -> None:
         for problem in frame.problems:
             level = logging.INFO if problem.severity is ProblemSeverity.NOTE else logging.WARNING
             logger.log(level, "%s", problem)
         for finding in frame.findings:
             logger.warning("%s", finding)
-        if not frame.sealed:
-            return
-        try:
-            sealed = Sealed.from_bytes(frame.sealed)
-        except SnapshotRejected as rejected:
-            logger.error("the compiler sent an unreadable snapshot: %s", rejected)
-            return
-        self._sealed = frame.sealed
-        await context.pipeline.receiver.offer(sealed, frame.credentials, source="files")
+        self._sealed = frame.sealed or self._sealed
+        await audience.compiled(frame)

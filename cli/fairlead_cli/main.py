@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             subparsers.add_parser(name, help=summary)
     parsed = parser.parse_args(given)
+    # Workers of a server are started with the same words.
+    parsed.command_line = tuple(given)
     assert run is not None, "argparse lets no unknown command through"
     try:
         return run(parsed)

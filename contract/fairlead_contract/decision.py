@@ -32,6 +32,10 @@ class RemovedBy(StrEnum):
     CONTEXT_WINDOW = "ContextWindow"
     WEIGHT = "Weight"
     CIRCUIT_BREAKER = "CircuitBreaker"
+    HEALTH = "Health"
+    COST = "Cost"
+    LATENCY = "Latency"
+    SUCCESS = "Success"
     BUDGET = "Budget"
 
 
@@ -69,6 +73,10 @@ class Facts(_Part, frozen=True, kw_only=True):
     message_count: int = 0
     estimated_input_tokens: int = 0
     max_output_tokens: int | None = None
+    body_bytes: int = 0
+    """Length of the request's body: no token is shorter than a byte."""
+    generations: int = 1
+    """How many answers it asks for; 0 where nothing is generated (embeddings)."""
     required_capabilities: tuple[str, ...] = ()
     """What the request itself needs (tools, images …)."""
     header_conditions: tuple[str, ...] = ()
@@ -81,6 +89,8 @@ class Prediction(_Part, frozen=True, kw_only=True):
     cost_micro_usd: int | None = None
     latency_microseconds_quantiles: tuple[int, ...] | None = None
     """The 10th, 50th and 90th percentile of time to first byte."""
+    latency_microseconds: int | None = None
+    """Expected under the load of the moment: to the first byte of a stream, or to the end of a whole answer."""
     output_tokens: int | None = None
     quality: float | None = None
     bundle_digest: str | None = None
@@ -223,6 +233,25 @@ class Attempt(_Part, frozen=True, kw_only=True):
     """Unix seconds from which the price applied is valid; ``None`` when the model has no price."""
 
 
+class CacheResult(StrEnum):
+    """What the response cache had for a request of a policy that has one."""
+
+    HIT = "Hit"
+    SHARED = "Shared"
+    """The answer of the same request, which was under way."""
+    MISS = "Miss"
+    BYPASS = "Bypass"
+    """It was not asked: the client would not have it, or the answer must be this request's own."""
+
+
+class CacheUse(_Part, frozen=True, kw_only=True):
+    """What became of asking the response cache. An answer from it has no attempts and costs nothing."""
+
+    result: CacheResult
+    age_seconds: int = 0
+    """Of the answer, when it was given again."""
+
+
 class BudgetUse(_Part, frozen=True, kw_only=True):
     """What was set aside on one account (a window of a budget) for this request."""
 
@@ -230,6 +259,17 @@ class BudgetUse(_Part, frozen=True, kw_only=True):
     reserved_micro_usd: int
     remaining_micro_usd: int | None = None
     """Left on the account when this was reserved; ``None`` where it has no limit."""
+
+
+class Stages(_Part, frozen=True, kw_only=True):
+    """When the decision passed its stages, in microseconds since arrival."""
+
+    received_microseconds: int
+    """The whole request was there."""
+    matched_microseconds: int
+    """Its policy, or its model, was found."""
+    selected_microseconds: int
+    """Its candidates were ranked; calling begins."""
 
 
 class DecisionRecord(_Part, frozen=True, kw_only=True):
@@ -243,6 +283,9 @@ class DecisionRecord(_Part, frozen=True, kw_only=True):
     client_request_id: str | None = None
     """As sent by the client, cut to 128 printable characters; a label only."""
     trace_id: str | None = None
+    """W3C trace id, 32 hexadecimal digits; the client's own where it sent one that is trusted."""
+    span_id: str | None = None
+    """Of the request's own span, 16 hexadecimal digits."""
     router: str = ""
     snapshot: SnapshotUsed
     facts: Facts
@@ -276,10 +319,17 @@ class DecisionRecord(_Part, frozen=True, kw_only=True):
     committed_microseconds: int | None = None
     """When the first byte of the answer was passed on; ``None`` if never."""
     duration_microseconds: int
+    stages: Stages | None = None
+    """``None``: it was refused before it was decided."""
     overhead_microseconds: int
     """Time not spent waiting for providers or for the client."""
     usage: Usage = Usage()
+    """Of an answer given again: what it took when it was made; ``cost_micro_usd`` is 0 then."""
     cost_micro_usd: int = 0
+    cache: CacheUse | None = None
+    """``None``: the policy has no cache, or the request was refused before it was asked."""
+    idempotent_replay: bool = False
+    """The answer was that of an earlier request with the same Idempotency-Key."""
     outcome_key: str
     """Joins feedback and rewards to this decision; equal to ``id`` unless a session collects them."""
     inclusion_probability: float = 1.0

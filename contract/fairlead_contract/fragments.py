@@ -15,7 +15,7 @@ import msgspec
 Cause = Literal["Error", "Timeout", "RateLimited", "ContextWindow", "ContentPolicy"]
 Precedence = Literal["Override", "Normal", "Default"]
 RetryCondition = Literal["ConnectFailure", "Timeout", "ServerError", "RateLimited"]
-Strategy = Literal["Weighted", "Priority"]
+Strategy = Literal["Weighted", "Priority", "LeastCost", "LowestLatency"]
 Unit = Literal["User", "Session", "Request", "Workspace"]
 
 PRECEDENCE_ORDER: dict[str, int] = {"Override": 0, "Normal": 1, "Default": 2}
@@ -71,6 +71,19 @@ class Header(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     secret: SecretKey | None = None
 
 
+class HealthCheck(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """How an endpoint is asked whether it is there."""
+
+    path: str = "/models"
+    """Below the endpoint's address."""
+    period_seconds: int = 15
+    timeout_seconds: int = 3
+    failure_threshold: int = 3
+    """Failed checks in a row that make it unhealthy."""
+    success_threshold: int = 1
+    """Good checks in a row that make it healthy again."""
+
+
 class Endpoint(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One address of a provider."""
 
@@ -80,6 +93,8 @@ class Endpoint(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     weight: int = 100
     region: str | None = None
     headers: tuple[Header, ...] = ()
+    health_check: HealthCheck | None = None
+    """``None``: it is judged by live traffic alone."""
 
 
 class Price(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -158,6 +173,7 @@ class ProviderFragment(Fragment, frozen=True, kw_only=True, rename="camel", omit
     timeouts: Timeouts = Timeouts()
     circuit_breaker: CircuitBreaker = CircuitBreaker()
     simulated: Simulated | None = None
+    azure_api_version: str = "2024-10-21"
     visible_from: Literal["Same", "All", "Selector"] = "Same"
     visible_selector: str | None = None
     """Canonical JSON of the label selector, kept so that a kept-back fragment can be resolved against new labels."""
@@ -246,6 +262,14 @@ class Constraints(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
     required_capabilities: tuple[str, ...] = ()
     compliance: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
+    max_cost_micro_usd: int | None = None
+    """Of one request, by its upper bound."""
+    max_price: int | None = None
+    """Of input and output alike, in the unit of prices: micro-dollars per million tokens."""
+    max_latency_milliseconds: int | None = None
+    """To the end of a complete answer."""
+    min_success_ppm: int | None = None
+    """Parts per million of the requests."""
 
 
 class Retries(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -255,6 +279,14 @@ class Retries(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     per_attempt_seconds: int | None = None
     total_seconds: int | None = None
     retry_on: tuple[RetryCondition, ...] = ("ConnectFailure", "RateLimited", "ServerError", "Timeout")
+
+
+class Cache(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Keeps answers, sealed, and gives them again to the same request."""
+
+    ttl_seconds: int
+    scope: Literal["Workspace"] = "Workspace"
+    """Among whom answers are shared."""
 
 
 class PolicyFragment(Fragment, frozen=True, kw_only=True, rename="camel", omit_defaults=True, tag="RoutingPolicy"):
@@ -276,6 +308,8 @@ class PolicyFragment(Fragment, frozen=True, kw_only=True, rename="camel", omit_d
     retries: Retries = Retries()
     timeouts: Timeouts = Timeouts()
     circuit_breaker: CircuitBreaker = CircuitBreaker()
+    cache: Cache | None = None
+    """``None``: nothing is kept."""
 
     def order(self) -> tuple[int, int, int, str, str]:
         """Sort key of the order in which policies are consulted: the first that matches decides."""

@@ -11,6 +11,7 @@ import msgspec
 from fairlead_contract.decision import RECORD_SCHEMA_VERSION, DecisionRecord
 from fairlead_contract.fragments import AnyFragment
 from fairlead_contract.snapshot import SCHEMA_VERSION, Body, Manifest
+from fairlead_contract.telemetry import CONTRACT_NAME, RouterDecisionEvent
 
 
 def _entry_schema_hook(annotation: type) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def documents() -> dict[str, bytes]:
         f"snapshot-body.v{SCHEMA_VERSION}.json": Body,
         f"fragments.v{SCHEMA_VERSION}.json": AnyFragment,
         f"decision-record.v{RECORD_SCHEMA_VERSION}.json": DecisionRecord,
+        f"{CONTRACT_NAME}.json": RouterDecisionEvent,
     }
     result = {}
     for name, annotation in published.items():

@@ -32,55 +32,43 @@ class Gap:
 
 
 _REMOVE = "remove it"
-_CONSTRAINTS = (
-    "maxCostUSD",
-    "maxCostPerTokenUSD",
-    "maxLatencyMilliseconds",
-    "minSuccessPercent",
-    "minQualityPercent",
-)
 
 
 def _gap(kind: str, path: str, instead: str = _REMOVE, *values: str) -> Gap:
     return Gap(kind, path, instead, frozenset(values))
 
 
-def _soft_constraints(kind: str) -> tuple[Gap, ...]:
-    instead = "remove it; requiredCapabilities, compliance and regions work"
-    return tuple(_gap(kind, f"spec.constraints.{name}", instead) for name in _CONSTRAINTS)
+def _quality_constraint(kind: str) -> Gap:
+    return _gap(kind, "spec.constraints.minQualityPercent", "remove it; all other constraints work")
 
 
 GAPS: tuple[Gap, ...] = (
     _gap(
         "ModelProvider", "spec.type", "use OpenAICompatible with the provider's OpenAI-compatible address",
-        "AzureOpenAI", "Anthropic", "Gemini", "Bedrock",
+        "Anthropic", "Gemini", "Bedrock",
     ),
-    _gap("ModelProvider", "spec.azureOpenAI"),
     _gap("ModelProvider", "spec.bedrock"),
     _gap("ModelProvider", "spec.endpoints[].tls", "remove it; the system's certificates are trusted"),
-    _gap("ModelProvider", "spec.endpoints[].healthCheck", "remove it; endpoints are judged by live traffic"),
-    _gap("ModelProvider", "spec.models[].type", "list only models of type Chat", "Completion", "Embedding"),
     _gap("ModelProvider", "spec.models[].quality"),
     _gap("ModelProvider", "spec.limits", "remove it; the provider's own 429 answers are respected"),
     _gap(
-        "RoutingPolicy", "spec.match.requestTypes[]", "list only Chat, or nothing",
-        "Completion", "Embedding", "Response", "Message",
+        "RoutingPolicy", "spec.match.requestTypes[]", "list Chat, Completion or Embedding, or nothing",
+        "Response", "Message",
     ),
     _gap("RoutingPolicy", "spec.match.categories", "remove it; match by agentTypes, workspaces or headers"),
     _gap("RoutingPolicy", "spec.match.difficulties", "remove it; match by contentLengthCharacters"),
     _gap("RoutingPolicy", "spec.match.languages", "remove it; match by workspaces or headers"),
     _gap(
-        "RoutingPolicy", "spec.strategy", "use Weighted or Priority",
-        "LeastCost", "LowestLatency", "HighestQuality", "Pareto", "Learned", "Bandit",
+        "RoutingPolicy", "spec.strategy", "use Weighted, Priority, LeastCost or LowestLatency",
+        "HighestQuality", "Pareto", "Learned", "Bandit",
     ),
     _gap("RoutingPolicy", "spec.canary.bundle", "use modelRef"),
     _gap("RoutingPolicy", "spec.canary.steps", "remove it and raise weightPercent by hand"),
     _gap("RoutingPolicy", "spec.canary.analysis", "remove it and judge the canary by its metrics"),
-    *_soft_constraints("RoutingPolicy"),
+    _quality_constraint("RoutingPolicy"),
     _gap("RoutingPolicy", "spec.learned", "remove it and use strategy Weighted or Priority"),
     _gap("RoutingPolicy", "spec.bandit", "remove it and use strategy Weighted or Priority"),
     _gap("RoutingPolicy", "spec.hedge"),
-    _gap("RoutingPolicy", "spec.cache"),
     _gap("RoutingPolicy", "spec.shadow"),
     _gap("ABTest", "spec", "delete the object; split traffic with weights of a RoutingPolicy"),
     _gap("WorkspaceBudget", "spec.limits"),
@@ -89,7 +77,7 @@ GAPS: tuple[Gap, ...] = (
     _gap("WorkspaceBudget", "spec.onExceeded"),
     _gap("WorkspaceBudget", "spec.downgrade"),
     _gap("WorkspaceBudget", "spec.onStoreUnavailable"),
-    *_soft_constraints("WorkspaceBudget"),
+    _quality_constraint("WorkspaceBudget"),
     _gap("WorkspaceBudget", "spec.rateLimits"),
     _gap("WorkspaceBudget", "spec.access"),
 )  # fmt: skip

@@ -49,7 +49,8 @@ def model_not_found(name: str, workspace: str) -> RouterError:
 
 def unknown_url(method: str, path: str) -> RouterError:
     """404: nothing is served there."""
-    message = f"there is no {method} {path} here; this router serves /v1/chat/completions and /v1/models"
+    served = "/v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models"
+    message = f"there is no {method} {path} here; this router serves {served}"
     return RouterError(404, "invalid_request_error", "unknown_url", message)
 
 
@@ -77,16 +78,69 @@ def too_large(limit_bytes: int) -> RouterError:
     return RouterError(413, "invalid_request_error", "request_too_large", message)
 
 
-def body_too_slow(seconds: float) -> RouterError:
+def body_too_slow(seconds: float, bytes_per_second: int) -> RouterError:
     """408: the body did not arrive in time."""
-    message = f"the request body did not arrive within {seconds:g} s, the time this router waits for it"
+    message = (
+        f"the request body must arrive within {seconds:g} s, and at no less than {bytes_per_second} bytes a second"
+    )
     return RouterError(408, "invalid_request_error", "request_timeout", message)
 
 
-def overloaded(limit: int) -> RouterError:
+def head_too_slow(seconds: float) -> RouterError:
+    """408: the head of a request began to arrive and was not complete in time."""
+    message = f"the head of the request did not arrive within {seconds:g} s, the time this router waits for it"
+    return RouterError(408, "invalid_request_error", "request_timeout", message)
+
+
+def unsupported_encoding() -> RouterError:
+    """415: the body is compressed in a way that this router does not unpack."""
+    message = "send the body as it is, or with Content-Encoding gzip or deflate"
+    return RouterError(415, "invalid_request_error", "unsupported_encoding", message, param="content-encoding")
+
+
+def malformed_http(message: str) -> RouterError:
+    """400: the bytes are no HTTP request, or one that two parsers could understand differently."""
+    return RouterError(400, "invalid_request_error", "malformed_http", message)
+
+
+def head_too_large() -> RouterError:
+    """431: the request line or a header is over the limit, or there are too many headers."""
+    message = "the request line or a header is larger than this router takes"
+    return RouterError(431, "invalid_request_error", "head_too_large", message)
+
+
+def expectation_failed() -> RouterError:
+    """417: the client expects something other than 100-continue."""
+    return RouterError(417, "invalid_request_error", "expectation_failed", "the only 'Expect' known is 100-continue")
+
+
+def overloaded(limit: int, waiting: int, retry_after_seconds: float) -> RouterError:
     """503: the router's own concurrency limit."""
-    message = f"this router already serves {limit} requests, its limit; try again shortly"
+    line = f", and {waiting} more wait" if waiting else ""
+    message = f"this router already serves {limit} requests, its limit{line}; try again shortly"
+    return RouterError(
+        503, "service_unavailable_error", "router_overloaded", message, retry_after_seconds=retry_after_seconds
+    )
+
+
+def queue_timeout(retry_after_seconds: float) -> RouterError:
+    """503: the request waited for a place as long as it may."""
+    message = "no place became free while the request waited in line; try again shortly"
+    return RouterError(
+        503, "service_unavailable_error", "queue_timeout", message, retry_after_seconds=retry_after_seconds
+    )
+
+
+def buffers_full(limit_bytes: int) -> RouterError:
+    """503: the bodies of all requests together are over the router's limit."""
+    message = f"this router already holds {limit_bytes} bytes of request bodies, its limit; try again shortly"
     return RouterError(503, "service_unavailable_error", "router_overloaded", message, retry_after_seconds=1)
+
+
+def too_many_connections() -> RouterError:
+    """503: the router's own limit of connections."""
+    message = "this router has as many connections as it takes; try again shortly, or use those that are open"
+    return RouterError(503, "service_unavailable_error", "too_many_connections", message, retry_after_seconds=1)
 
 
 def not_ready() -> RouterError:
@@ -114,6 +168,34 @@ def context_length_exceeded(why: str) -> RouterError:
     return RouterError(400, "invalid_request_error", "context_length_exceeded", why, param="messages")
 
 
+def idempotency_key_reused() -> RouterError:
+    """422: the Idempotency-Key was that of another request."""
+    message = "this Idempotency-Key came with another body before; make a new key for every new request"
+    return RouterError(422, "invalid_request_error", "idempotency_key_reused", message, param="idempotency-key")
+
+
+def repeated_while_running(retry_after_seconds: float) -> RouterError:
+    """409: a repeat of a request that is still under way."""
+    message = "the first request with this Idempotency-Key is still under way; try again with the same key"
+    return RouterError(
+        409,
+        "conflict_error",
+        "idempotency_key_in_use",
+        message,
+        param="idempotency-key",
+        retry_after_seconds=retry_after_seconds,
+    )
+
+
+def repeated_answer_not_kept() -> RouterError:
+    """409: a repeat of a request that was answered with more than is kept."""
+    message = (
+        "the request with this Idempotency-Key was answered, and the answer was too large to be kept; "
+        "send it under a new key to have it made and billed again"
+    )
+    return RouterError(409, "conflict_error", "idempotent_answer_not_kept", message, param="idempotency-key")
+
+
 def budget_exceeded(message: str, retry_after_seconds: float | None) -> RouterError:
     """429: the workspace has no money left for this request."""
     return RouterError(429, "insufficient_quota", "budget_exceeded", message, retry_after_seconds=retry_after_seconds)
@@ -139,6 +221,12 @@ def upstream_rate_limited(message: str, retry_after_seconds: float | None) -> Ro
 def upstream_cut(message: str) -> RouterError:
     """Inside a stream that had begun: the provider broke off."""
     return RouterError(502, "server_error", "upstream_stream_interrupted", message)
+
+
+def router_stopping() -> RouterError:
+    """Inside a stream that had begun: this router ends and waited for it as long as it could."""
+    message = "the router is being stopped and cut this answer short; ask again, another router answers"
+    return RouterError(503, "service_unavailable_error", "router_stopping", message, retry_after_seconds=1)
 
 
 def internal(decision_id: str) -> RouterError:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fairlead_contract.decision import BudgetUse, Facts, Outcome
+from fairlead_contract.decision import BudgetUse, Facts, Outcome, Stages
 from fairlead_contract.fragments import WorkspaceFragment
 from fairlead_router.account.ledger import Account
 from fairlead_router.admit.limits import Admission
+from fairlead_router.admit.priority import (
+    Priority,
+    granted,
+    priority_in_body,
+    sdk_patience,
+    stated_patience,
+    stated_priority,
+)
+from fairlead_router.cache.question import Question
+from fairlead_router.cache.reuse import Reuse
+from fairlead_router.cache.ticket import Ticket
 from fairlead_router.config.receiver import ConfigReceiver
 from fairlead_router.config.table import ModelEntry, PolicyEntry, Table
-from fairlead_router.dialect.openai_request import ChatRequest, parse_chat_request
+from fairlead_router.dialect.openai_request import ModelRequest
+from fairlead_router.dialect.operations import Operation
 from fairlead_router.dispatch.answers import Begun, Whole
 from fairlead_router.dispatch.breaker import BreakerRegistry
 from fairlead_router.dispatch.dispatcher import Dispatcher
@@ -20,11 +32,14 @@ from fairlead_router.dispatch.job import Job
 from fairlead_router.dispatch.stream import StreamEnd, let_go, relay
 from fairlead_router.errors import model_ambiguous, model_not_found, no_policy, not_ready
 from fairlead_router.identify.identity import Identifier, Identity
+from fairlead_router.record.conditions import EndpointCondition, endpoint_conditions
 from fairlead_router.record.recorder import Finished, Recorder
 from fairlead_router.select.draws import DrawSource
 from fairlead_router.select.selection import Selection, select, select_direct, unit_value
-from fairlead_router.select.view import StateView
+from fairlead_router.select.statistics import NOTHING_MEASURED, Statistics
+from fairlead_router.select.view import ALL_HEALTHY, Health, StateView
 from fairlead_router.state.store import Limit, StateStore
+from fairlead_router.trace.context import TraceContext, Tracing
 
 AUTO = "auto"
 _DAY = 86_400
@@ -41,10 +56,22 @@ class Flow:
     """Unix seconds."""
     table: Table
     identity: Identity | None = None
+    priority: Priority | None = None
+    """What its headers say of its urgency."""
+    patience: float | None = None
+    """Seconds that its headers allow it to wait for a place."""
+    queued: float = 0.0
+    """Seconds that it did."""
+    held: int = 0
+    """Bytes of its body, given back at the end."""
     facts: Facts | None = None
     policy: PolicyEntry | None = None
     selection: Selection | None = None
+    stages: Stages | None = None
+    trace: TraceContext | None = None
     job: Job | None = None
+    ticket: Ticket | None = None
+    """If it may be answered with what is kept, or its answer may be kept."""
     committed: float | None = None
     end: StreamEnd | None = None
     """How the stream ended, once all of it is sent."""
@@ -67,11 +94,18 @@ class Pipeline:
         clock: Callable[[], float],
         wall: Callable[[], float],
         new_id: Callable[[], str],
+        statistics: Statistics = NOTHING_MEASURED,
+        health: Health = ALL_HEALTHY,
+        reuse: Reuse | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self.receiver = receiver
         self.identifier = identifier
         self.admission = admission
         self.breakers = breakers
+        self.health = health
+        self._statistics = statistics
+        self.reuse = reuse
         self._draws = draws
         self._store = store
         self._dispatcher = dispatcher
@@ -79,6 +113,7 @@ class Pipeline:
         self._clock = clock
         self._wall = wall
         self._new_id = new_id
+        self._tracing = tracing
 
     def arrive(self) -> Flow:
         """A request has come in; it keeps the table that runs now to its end."""
@@ -86,27 +121,56 @@ class Pipeline:
 
     def identify(self, flow: Flow, headers: Mapping[str, str]) -> None:
         """Who asks. Raises ``RouterError``."""
+        if self._tracing is not None:
+            flow.trace = self._tracing.begin(headers)
         if not self.receiver.ready:
             raise not_ready()
         flow.identity = self.identifier.identify(headers)
 
-    async def answer(self, flow: Flow, headers: Mapping[str, str], body: bytes) -> Whole | Begun:
+    def expect_place(self, flow: Flow, headers: Mapping[str, str]) -> None:
+        """Before a body is read: refuse what could not even wait for a place. Raises ``RouterError`` 503 or 400."""
+        flow.priority, flow.patience = stated_priority(headers), stated_patience(headers)
+        if self.admission.is_full:
+            ceiling = self._ceiling(flow)
+            self.admission.check_room(ceiling if flow.priority is None else granted(flow.priority, ceiling))
+
+    async def wait_for_place(self, flow: Flow, headers: Mapping[str, str], body: bytes) -> None:
+        """There was no place: stand in line for one. Raises ``RouterError`` 503 when that is full or takes too long."""
+        stated = flow.priority if flow.priority is not None else priority_in_body(body)
+        longest = self.admission.queue_seconds
+        patience = flow.patience if flow.patience is not None else sdk_patience(headers, longest)
+        flow.queued = await self.admission.wait(granted(stated, self._ceiling(flow)), patience)
+
+    @staticmethod
+    def _ceiling(flow: Flow) -> Priority:
+        assert flow.identity is not None, "identify comes first"
+        return Priority[flow.identity.max_priority.upper()]
+
+    async def answer(self, flow: Flow, operation: Operation, headers: Mapping[str, str], body: bytes) -> Whole | Begun:
         """Decide and call. Raises ``RouterError`` with what the client is told."""
         assert flow.identity is not None, "identify comes first"
-        request = parse_chat_request(body)
+        received = self.elapsed(flow)
+        request = operation.parse(body)
         table = flow.table
         flow.facts = facts = self.facts(table, flow.identity, headers, request)
 
         matched = match(table, facts)
         flow.policy = matched if isinstance(matched, PolicyEntry) else None
+        found = self.elapsed(flow)
         flow.selection = await self.select(table, matched, facts, flow.id)
+        flow.stages = _stages(received, found, self.elapsed(flow))
 
         now = self._wall()
         account = Account(self._store, flow.id, limits(facts, table.workspaces.get(facts.workspace), now), self._wall)
-        flow.job = Job(flow.id, request, flow.selection, flow.policy, account, flow.started)
+        flow.job = Job(flow.id, request, flow.selection, flow.policy, account, flow.started, flow.queued)
+        flow.job.trace = flow.trace
+        if self.reuse is not None and self.reuse.wants(flow.policy, headers):
+            kept = await self._look_up(flow, flow.job, self.reuse, headers)
+            if kept is not None:
+                return kept
         answer = await self._dispatcher.dispatch(flow.job)
         if isinstance(answer, Whole) and answer.status == 200:
-            await self._remember(flow)
+            await self._remember(flow, answer.body)
         return answer
 
     async def relay(
@@ -119,6 +183,8 @@ class Pipeline:
         """Pass a stream on. From its first write on the answer is committed; ``flow.end`` says how it ended."""
         flow.committed = self.elapsed(flow)
         attempts = self._dispatcher.attempts
+        if flow.ticket is not None:
+            write = flow.ticket.tee(write)
         flow.end = end = await relay(begun, write, attempts, self._clock)
         try:
             if end.outcome is Outcome.SUCCEEDED:
@@ -137,7 +203,10 @@ class Pipeline:
     async def finish(
         self, flow: Flow, *, method: str, path: str, status: int, outcome: Outcome, error: str | None
     ) -> None:
-        """Settle the money and write the record. Called exactly once for each flow."""
+        """Settle the money, let go of the body, and write the record. Called exactly once for each flow."""
+        self.admission.buffers.give_back(flow.held)
+        if flow.ticket is not None:
+            flow.ticket.close()
         budgets: tuple[BudgetUse, ...] = ()
         if flow.job is not None:
             await flow.job.account.settle(flow.job.cost_micro_usd)
@@ -152,7 +221,9 @@ class Pipeline:
                 status=status,
                 outcome=outcome,
                 error=error,
-                snapshot=flow.table.used,
+                table=flow.table,
+                trace=flow.trace,
+                stages=flow.stages,
                 facts=flow.facts,
                 client_request_id=None if flow.identity is None else flow.identity.client_request_id,
                 policy=None if flow.policy is None else flow.policy.used,
@@ -160,8 +231,23 @@ class Pipeline:
                 job=flow.job,
                 committed_seconds=flow.committed,
                 budgets=budgets,
+                cache=None if flow.ticket is None else flow.ticket.used,
+                idempotent_replay=flow.ticket is not None and flow.ticket.replayed,
             )
         )
+
+    def cut(self) -> None:
+        """The router has no more time: streams end, with the event that says so."""
+        self._dispatcher.attempts.deadlines.stop()
+
+    def endpoint_conditions(self) -> Iterator[EndpointCondition]:
+        """How each endpoint of the running table fares."""
+        return endpoint_conditions(self.receiver.table, self._dispatcher, self._clock())
+
+    @property
+    def retries_withheld(self) -> int:
+        """Retries that found no room in the budgets of their providers."""
+        return self._dispatcher.retry_budgets.withheld
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -176,7 +262,7 @@ class Pipeline:
         waited = 0.0 if flow.job is None else flow.job.waited
         return max(0.0, (self.elapsed(flow) - waited) * 1000)
 
-    def facts(self, table: Table, identity: Identity, headers: Mapping[str, str], request: ChatRequest) -> Facts:
+    def facts(self, table: Table, identity: Identity, headers: Mapping[str, str], request: ModelRequest) -> Facts:
         """What is known of a request, without its text."""
         workspace = identity.workspace
         return Facts(
@@ -187,13 +273,15 @@ class Pipeline:
             session_hash=self.identifier.hashed(workspace, identity.session),
             user_tier=identity.user_tier,
             subject=identity.subject,
-            request_type="Chat",
+            request_type=request.type,
             requested_model=request.model,
             stream=request.stream,
             content_length_characters=request.content_length_characters,
             message_count=request.message_count,
             estimated_input_tokens=request.estimated_input_tokens,
             max_output_tokens=request.max_output_tokens,
+            body_bytes=len(request.body),
+            generations=request.generations,
             required_capabilities=request.required_capabilities,
             header_conditions=table.index.header_conditions(headers),
         )
@@ -204,19 +292,46 @@ class Pipeline:
         """Gather what selecting may read of shared state, and select."""
         workspace = table.workspaces.get(facts.workspace)
         if isinstance(matched, ModelEntry):
-            return select_direct(matched, facts, workspace, StateView(self.breakers), now=self._clock())
+            return select_direct(matched, facts, workspace, self._view(None), now=self._clock())
         key = _affinity_key(matched, facts, decision_id)
         pinned = None if key is None else await self._store.get(key, now=self._wall())
-        view = StateView(self.breakers, pinned)
+        view = self._view(None if pinned is None else pinned.decode())
         return select(matched, facts, workspace, view, self._draws, decision_id=decision_id, now=self._clock())
 
-    async def _remember(self, flow: Flow) -> None:
+    def _view(self, pinned: str | None) -> StateView:
+        return StateView(self.breakers, pinned, self.health, self._statistics, self._wall())
+
+    async def _look_up(self, flow: Flow, job: Job, reuse: Reuse, headers: Mapping[str, str]) -> Whole | None:
+        """An answer kept earlier. Nobody is called for it, so it costs nothing and no money is set aside."""
+        assert flow.facts is not None
+        facts = flow.facts
+        question = Question(facts.workspace, facts.subject, headers, job.request, flow.policy, job.selection)
+        flow.ticket = ticket = reuse.ticket(question)
+        try:
+            kept = await ticket.lookup()
+        finally:
+            job.waited += ticket.waited
+        if kept is None:
+            return None
+        job.account = Account(self._store, flow.id, (), self._wall)
+        job.chosen, job.usage = flow.table.models.get(kept.model), kept.usage
+        return Whole(kept.body, event_stream=kept.stream)
+
+    async def _remember(self, flow: Flow, body: bytes | None = None) -> None:
+        """``body``: of a whole answer."""
+        if flow.ticket is not None and flow.job is not None and flow.job.chosen is not None:
+            flow.ticket.answered(flow.job.chosen.key, flow.job.usage, body)
         if flow.policy is None or flow.facts is None or flow.job is None or flow.job.chosen is None:
             return
         key = _affinity_key(flow.policy, flow.facts, flow.id)
         affinity = flow.policy.fragment.affinity
         if key is not None and affinity is not None:
-            await self._store.put(key, flow.job.chosen.key, now=self._wall(), ttl_seconds=affinity.ttl_seconds)
+            await self._store.put(key, flow.job.chosen.key.encode(), now=self._wall(), ttl_seconds=affinity.ttl_seconds)
+
+
+def _stages(*seconds: float) -> Stages:
+    received, matched, selected = (round(each * 1_000_000) for each in seconds)
+    return Stages(received_microseconds=received, matched_microseconds=matched, selected_microseconds=selected)
 
 
 def match(table: Table, facts: Facts) -> PolicyEntry | ModelEntry:

@@ -8,6 +8,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from fairlead_router.cores import worker_count
+from fairlead_router.record.log_levels import parse_levels
+from fairlead_router.trace.environment import opentelemetry_settings
+
+_PATHS = frozenset(
+    {
+        "api_keys_file",
+        "cache_key_file",
+        "decision_log",
+        "last_good_dir",
+        "redis_password_file",
+        "redis_sentinel_password_file",
+    }
+)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -19,6 +33,8 @@ class SettingError(ValueError):
 class Settings:
     """How one router process runs. Each field is the variable ``FAIRLEAD_<NAME>`` in capitals."""
 
+    workers: int = 1
+    """Router processes on the same port; limits and sizes hold for each. ``auto``: one for each core."""
     host: str = "0.0.0.0"  # noqa: S104 - a server in a pod; the chart's Services and NetworkPolicies decide who reaches it
     port: int = 3003
     """Port of the client API. ``PORT`` is read too, as the service document has it."""
@@ -39,6 +55,28 @@ class Settings:
     """Workspace of a request that names none."""
     max_body_bytes: int = 10 * 1024 * 1024
     max_concurrent_requests: int = 1000
+    """Requests in service; more wait in line."""
+    max_queued_requests: int = 1000
+    """Requests that wait; more are refused. 0: nobody waits."""
+    queue_seconds: float = 10.0
+    """How long a request may wait in line."""
+    anonymous_max_priority: str = "normal"
+    """What a client without an API key may say of its priority at most: ``low``, ``normal`` or ``high``."""
+    max_buffered_bytes: int = 256 * 1024 * 1024
+    """All request bodies together that are in memory at the same time."""
+    body_seconds: float = 60.0
+    """How long the body of a request may take to arrive."""
+    head_seconds: float = 10.0
+    """How long the head of a request may take to arrive, from its first byte on."""
+    stalled_seconds: float = 20.0
+    """How long a client that is sent to may take hardly anything before it is hung up on."""
+    max_connections: int = 8192
+    """Connections of clients, on each port."""
+    max_connections_per_address: int = 0
+    """Connections of one client address; 0 for no limit, as behind a load balancer."""
+    max_header_bytes: int = 8190
+    """The request line, and each header."""
+    max_headers: int = 100
     max_response_bytes: int = 64 * 1024 * 1024
     """Largest answer that is held in memory (not streamed)."""
     max_event_bytes: int = 4 * 1024 * 1024
@@ -53,14 +91,69 @@ class Settings:
     access_log: bool = True
     draw_key: str | None = field(default=None, repr=False)
     """Key of all draws and of user hashes; the same for all routers. ``None``: random at each start."""
+    cache_key: str | None = field(default=None, repr=False)
+    """What keeps answers sealed; the same for all routers of one store, at least 32 characters. ``None``: the draw key, or, in
+    a store of this process alone, a random one. A new key forgets all answers kept."""
+    cache_key_file: Path | None = None
+    """File that holds it instead, as a mounted Secret does."""
+    cache_max_entry_bytes: int = 256 * 1024
+    """Largest answer that the response cache keeps."""
+    cache_wait_seconds: float = 10.0
+    """How long a request waits for the answer to the same one, which is under way, before it goes itself."""
+    cache_store_seconds: float = 0.1
+    """How long the store may take to find or keep an answer; then the request goes on without, and the store is left alone
+    for a second."""
+    idempotency: bool = True
+    """Whether ``Idempotency-Key`` is honoured; the answers of requests that have one are kept, sealed, for a while."""
+    idempotency_ttl_seconds: float = 3600.0
+    """How long they are kept."""
+    idempotency_max_bytes: int = 1024 * 1024
+    """Largest of them; a repeat of a request with a larger answer is refused."""
+    idempotency_wait_seconds: float = 30.0
+    """How long a repeat waits for the first request, before it is told to come again."""
+    otlp_traces_endpoint: str | None = None
+    """URL that takes spans over OTLP/HTTP, such as ``http://collector:4318/v1/traces``. ``None``: nothing is traced."""
+    otlp_logs_endpoint: str | None = None
+    """URL that takes log events over OTLP/HTTP, such as ``http://collector:4318/v1/logs``."""
+    trace_sample_percent: float = 1.0
+    """Share of the traces that begin here."""
+    trace_trust_clients: bool = True
+    """Whether a client's ``traceparent`` is gone on with. Turn it off where clients are strangers."""
+    trace_parent_based: bool = True
+    """Whether a ``traceparent`` that is trusted also decides whether its request is sampled."""
+    decision_events: str = "traces"
+    """Where ``routeiq.router_decision.v1`` goes: ``none``, ``traces`` (on sampled spans), ``logs``, or ``both``."""
+    decision_event_percent: float = 100.0
+    """Share of the decisions that are sent as log events."""
+    redis_url: str | None = field(default=None, repr=False)
+    """State store that all routers share: ``redis://``, ``rediss://``, ``unix://`` or
+    ``redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB``. ``REDIS_URL`` is read too. ``None``: kept in process."""
+    redis_password_file: Path | None = None
+    """File with the password; wins over one in the URL."""
+    redis_sentinel_password_file: Path | None = None
+    redis_prefix: str = "fairlead"
+    """What keys begin with; each installation on one Redis has its own."""
+    redis_connect_seconds: float = 1.0
+    redis_operation_seconds: float = 0.25
+    """The longest that a request waits for the state store."""
+    redis_max_connections: int = 16
+    store_required: bool = False
+    """Whether to refuse to start while the state store does not answer, instead of serving without it."""
+    replicas: int = 1
+    """Routers of this installation on all machines. More than one need ``redis_url``, or:"""
+    allow_unshared_store: bool = False
+    """Whether several routers may run, degraded, without a store that they share."""
     log_level: str = "info"
+    """A level, and levels of single components: ``info,fairlead.dispatch=debug``."""
     shutdown_seconds: float = 30.0
-    """How long requests in flight may go on after SIGTERM."""
+    """How long requests in flight may go on once no new ones are taken."""
+    drain_seconds: float = 0.0
+    """How long new requests are still taken after SIGTERM, while readiness says no: until load balancers have noticed."""
 
 
 def from_environment(environment: Mapping[str, str], **overrides: object) -> Settings:
     """Settings from ``FAIRLEAD_*`` variables; ``overrides`` (flags) win. Raises :class:`SettingError`."""
-    values: dict[str, object] = {}
+    values = _opentelemetry(environment)
     for setting in fields(Settings):
         name = setting.name
         given = overrides.get(name)
@@ -71,11 +164,20 @@ def from_environment(environment: Mapping[str, str], **overrides: object) -> Set
         text = environment.get(variable)
         if text is None and name == "port":
             variable, text = "PORT", environment.get("PORT")
+        if text is None and name == "redis_url":
+            variable, text = "REDIS_URL", environment.get("REDIS_URL")
         if text is None and name == "log_level":
             variable, text = "LOG_LEVEL", environment.get("LOG_LEVEL")
         if text is not None and text != "":
             values[name] = _convert(variable, name, text)
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def _opentelemetry(environment: Mapping[str, str]) -> dict[str, object]:
+    try:
+        return opentelemetry_settings(environment)
+    except ValueError as error:
+        raise SettingError(str(error)) from error
 
 
 def networks(text: str) -> tuple[Network, ...]:
@@ -100,15 +202,27 @@ def _number(text: str, kind: type[int] | type[float]) -> int | float:
 def _convert(variable: str, name: str, text: str) -> object:
     default = Settings.__dataclass_fields__[name].default
     try:
+        if name == "workers":
+            return worker_count(text)
         if name == "allow_networks":
             return networks(text)
-        if name in {"api_keys_file", "decision_log", "last_good_dir"}:
+        if name in _PATHS:
             return Path(text)
         if isinstance(default, bool):
             lowered = text.lower()
             if lowered not in {"true", "false", "1", "0"}:
                 raise ValueError("takes true or false")
             return lowered in {"true", "1"}
+        if name == "anonymous_max_priority" and text not in {"low", "normal", "high"}:
+            raise ValueError("takes low, normal or high")
+        if name == "redis_prefix" and (not text.isprintable() or set("{} ") & set(text)):
+            raise ValueError("takes printable characters other than braces and spaces")
+        if name == "decision_events" and text not in {"none", "traces", "logs", "both"}:
+            raise ValueError("takes none, traces, logs or both")
+        if name == "log_level":
+            parse_levels(text)
+        if name.endswith("_percent") and (not (percent := _number(text, float)) <= 100):
+            raise ValueError(f"takes a percentage, at most 100, not {percent:g}")
         if isinstance(default, int | float):
             return _number(text, type(default))
     except ValueError as error:

@@ -24,7 +24,7 @@ from tests.compile.objects import (
     the_provider,
 )
 
-MISTAKES: list[dict[str, Any]] = [{"surprise": True}, {"strategy": "LeastCost"}, {"targets": []}, {"priority": "high"}]
+MISTAKES: list[dict[str, Any]] = [{"surprise": True}, {"strategy": "Pareto"}, {"targets": []}, {"priority": "high"}]
 
 
 def test_the_first_snapshot_is_epoch_one_revision_one() -> None:
@@ -119,7 +119,7 @@ def test_suspending_is_a_generation_like_any_other() -> None:
 
 def test_suspending_takes_effect_even_beside_a_field_that_is_not_implemented() -> None:
     first = compiled(provider(), policy())
-    result = compiled(provider(), edited(policy(), suspend=True, strategy="LeastCost"), previous=first)
+    result = compiled(provider(), edited(policy(), suspend=True, strategy="Pareto"), previous=first)
     assert "RoutingPolicy team-a/main" not in fragments(result)
     assert state(result, "RoutingPolicy", "team-a/main").accepted_reason == "NotImplemented"
 

@@ -8,11 +8,13 @@ import pytest
 
 from fairlead_contract.fragments import (
     Affinity,
+    Cache,
     CircuitBreaker,
     Constraints,
     Fallback,
     Header,
     HeaderMatch,
+    HealthCheck,
     Match,
     ModelRef,
     Price,
@@ -187,6 +189,50 @@ def test_the_other_blocks_of_a_policy() -> None:
     assert found.circuit_breaker == CircuitBreaker(open_seconds=2)
 
 
+@pytest.mark.parametrize("strategy", ["Weighted", "Priority", "LeastCost", "LowestLatency"])
+def test_a_strategy_keeps_its_name(strategy: str) -> None:
+    assert the_policy(compiled(provider(), policy(strategy=strategy))).strategy == strategy
+
+
+def test_limits_on_cost_latency_and_success_are_lowered_to_whole_numbers() -> None:
+    limits = {
+        "maxCostUSD": "0.05",
+        "maxCostPerTokenUSD": "0.00001",
+        "maxLatencyMilliseconds": 5000,
+        "minSuccessPercent": "99.5",
+    }
+    wanted = Constraints(
+        max_cost_micro_usd=50_000, max_price=10_000_000, max_latency_milliseconds=5000, min_success_ppm=995_000
+    )
+    result = compiled(provider(), policy(constraints=limits), budget("team-a", constraints=limits))
+    imposed = fragments(result)["WorkspaceBudget team-a/budget"]
+    assert isinstance(imposed, WorkspaceFragment)
+    assert the_policy(result).constraints == imposed.constraints == wanted
+
+
+@pytest.mark.parametrize(
+    ("stated", "check"),
+    [
+        ({}, HealthCheck()),
+        (
+            {
+                "path": "/health",
+                "periodSeconds": 30,
+                "timeoutSeconds": 5,
+                "failureThreshold": 2,
+                "successThreshold": 4,
+            },
+            HealthCheck("/health", 30, 5, 2, 4),
+        ),
+    ],
+)
+def test_a_health_check_is_lowered_with_its_defaults(stated: dict[str, Any], check: HealthCheck) -> None:
+    address = {"url": "https://a.example"}
+    endpoints = [{"name": "a", "healthCheck": stated} | address, {"name": "b"} | address]
+    found = the_provider(compiled(provider(endpoints=endpoints)))
+    assert [each.health_check for each in found.endpoints] == [check, None]
+
+
 def canary_hash(**canary: Any) -> str:
     found = the_policy(compiled(provider(models=[model(), model("new")]), policy(canary=canary))).canary
     assert found is not None
@@ -256,7 +302,7 @@ def test_a_suspended_policy_has_no_fragment_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("item", "field"),
     [
-        (policy(strategy="LeastCost"), "spec.strategy"),
+        (policy(strategy="Pareto"), "spec.strategy"),
         (policy(match={"categories": ["coding"]}), "spec.match.categories"),
         (budget("team-a", limits={"dailyUSD": "1"}), "spec.limits"),
         (provider(limits={"requestsPerMinute": 5}), "spec.limits"),
@@ -326,3 +372,11 @@ def test_the_intent_of_a_fragment_is_what_it_was_linked_from() -> None:
         assert lowered.intent is not None
         entry = fragments(result)[f"{type(lowered.intent).__struct_config__.tag} {lowered.intent.key}"]
         assert intent_of(entry) == lowered.intent
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [({}, None), ({"cache": {}}, Cache(600)), ({"cache": {"ttlSeconds": 5, "scope": "Workspace"}}, Cache(5))],
+)
+def test_a_cache_is_taken_over(spec: dict[str, Any], found: Cache | None) -> None:
+    assert the_policy(compiled(provider(), policy(**spec))).cache == found

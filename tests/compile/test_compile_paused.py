@@ -63,7 +63,7 @@ def test_pausing_what_is_in_force_as_written_changes_nothing_but_the_reason(rest
 
 
 @pytest.mark.parametrize(
-    "change", [{"priority": 7}, {"targets": []}, {"strategy": "LeastCost"}, {"suspend": True}, {"surprise": 1}]
+    "change", [{"priority": 7}, {"targets": []}, {"strategy": "Pareto"}, {"suspend": True}, {"surprise": 1}]
 )
 @pytest.mark.parametrize("restart", [False, True])
 def test_what_is_written_while_paused_waits_for_the_annotation_to_go(change: dict[str, Any], restart: bool) -> None:

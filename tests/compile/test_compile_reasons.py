@@ -25,7 +25,7 @@ ARMS = [{"modelRef": ref()}, {"policyRef": {"name": "main"}}]
 
 CASES: dict[Reason, Compilation] = {
     Reason.INVALID: compiled(broken(provider())),
-    Reason.NOT_IMPLEMENTED: compiled(policy(strategy="LeastCost")),
+    Reason.NOT_IMPLEMENTED: compiled(policy(strategy="Pareto")),
     Reason.CONFLICT: compiled(budget("team-a"), budget("team-a", "second")),
     Reason.NOT_PERMITTED: compiled(budget("ws")),
     Reason.ADDRESS_NOT_ALLOWED: compiled(provider(url="http://169.254.169.254/")),

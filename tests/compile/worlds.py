@@ -72,7 +72,7 @@ POLICIES = st.builds(
         precedence=st.sampled_from(["Normal", "Normal", "Override", "Default"]),
         priority=st.integers(0, 2),
         suspend=st.sampled_from([False, False, True]),
-        strategy=st.sampled_from(["Weighted", "Priority", "Priority", "LeastCost"]),
+        strategy=st.sampled_from(["Weighted", "Priority", "Priority", "Pareto"]),
         match=optional(
             agentTypes=st.lists(st.sampled_from(["a", "b"]), min_size=1, unique=True),
             workspaces=st.lists(st.sampled_from(WORKSPACES), min_size=1, unique=True),

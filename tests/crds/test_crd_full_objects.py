@@ -60,26 +60,17 @@ def test_between_them_the_full_objects_use_every_field_of_the_kind(kind: str) ->
 
 NOT_IMPLEMENTED = {
     "AzureOpenAI provider": [
-        "spec.azureOpenAI",
-        "spec.endpoints[0].healthCheck",
         "spec.endpoints[0].tls",
         "spec.limits",
         "spec.models[0].quality",
-        "spec.models[1].type",
-        "spec.type",
     ],
     "Bedrock provider": ["spec.bedrock", "spec.type"],
     "Simulated provider": [],
     "learned policy": [
-        "spec.cache",
         "spec.canary.analysis",
         "spec.canary.bundle",
         "spec.canary.steps",
-        "spec.constraints.maxCostPerTokenUSD",
-        "spec.constraints.maxCostUSD",
-        "spec.constraints.maxLatencyMilliseconds",
         "spec.constraints.minQualityPercent",
-        "spec.constraints.minSuccessPercent",
         "spec.hedge",
         "spec.learned",
         "spec.match.categories",
@@ -94,11 +85,7 @@ NOT_IMPLEMENTED = {
     "experiment on a match": ["spec"],
     "budget": [
         "spec.access",
-        "spec.constraints.maxCostPerTokenUSD",
-        "spec.constraints.maxCostUSD",
-        "spec.constraints.maxLatencyMilliseconds",
         "spec.constraints.minQualityPercent",
-        "spec.constraints.minSuccessPercent",
         "spec.downgrade",
         "spec.limits",
         "spec.onExceeded",
@@ -124,14 +111,18 @@ def test_defaults_are_never_reported_as_not_implemented(kind: str) -> None:
 
 def test_a_report_names_the_field_and_says_what_to_do_instead() -> None:
     (gap,) = not_implemented(parsed(with_change(SMALL["RoutingPolicy"], {"spec.strategy": "Pareto"})))
-    assert str(gap) == "spec.strategy: strategy: Pareto is not implemented in this version: use Weighted or Priority"
+    assert str(gap) == (
+        "spec.strategy: strategy: Pareto is not implemented in this version: "
+        "use Weighted, Priority, LeastCost or LowestLatency"
+    )
     (gap,) = not_implemented(parsed(with_change(SMALL["RoutingPolicy"], {"spec.hedge": {}})))
     assert str(gap) == "spec.hedge: hedge is not implemented in this version: remove it"
     (gap,) = not_implemented(
-        parsed(with_change(SMALL["RoutingPolicy"], {"spec.match": {"requestTypes": ["Chat", "Embedding"]}}))
+        parsed(with_change(SMALL["RoutingPolicy"], {"spec.match": {"requestTypes": ["Chat", "Response"]}}))
     )
     assert str(gap) == (
-        "spec.match.requestTypes[1]: requestTypes: Embedding is not implemented in this version: list only Chat, or nothing"
+        "spec.match.requestTypes[1]: requestTypes: Response is not implemented in this version: "
+        "list Chat, Completion or Embedding, or nothing"
     )
 
 
@@ -146,12 +137,7 @@ def test_gaps_of_single_values_are_not_gaps_of_the_field() -> None:
     assert gap_at("RoutingPolicy", "spec.strategy") is None
     assert "Pareto" in missing_values("RoutingPolicy", "spec.strategy")
     assert gap_at("RoutingPolicy", "spec.bandit.floorPercent") is not None
-    assert missing_values("RoutingPolicy", "spec.match.requestTypes") == {
-        "Completion",
-        "Embedding",
-        "Response",
-        "Message",
-    }
+    assert missing_values("RoutingPolicy", "spec.match.requestTypes") == {"Response", "Message"}
     assert gap_at("ABTest", "spec.arms[].name") is not None
 
 

@@ -120,10 +120,10 @@ def view(pinned: str | None = None, **open_for: float) -> StateView:
 
 
 class ChosenDraws:
-    """Draws that a test chose, by purpose (``strategy`` or ``canary``), and who asked for what."""
+    """Draws that a test chose, by purpose (``strategy``, ``canary`` or ``endpoint``), and who asked for what."""
 
-    def __init__(self, strategy: float = 0.0, canary: float = 0.0) -> None:
-        self._values = {"strategy": strategy, "canary": canary}
+    def __init__(self, strategy: float = 0.0, canary: float = 0.0, endpoint: float = 0.0) -> None:
+        self._values = {"strategy": strategy, "canary": canary, "endpoint": endpoint}
         self.asked: list[tuple[str, str, str, str]] = []
 
     def draw(self, purpose: str, uid: str, unit: str, value: str) -> Draw:

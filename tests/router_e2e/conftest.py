@@ -12,9 +12,12 @@ import pytest
 import uvloop
 from blockbuster import BlockBuster
 
+from tests.redis_fixtures import own_redis, redis_server, running_redis
 from tests.router_e2e import harness
 from tests.router_e2e.fake_upstream import FakeUpstream, fake_upstream
 from tests.router_e2e.scripts import answers
+
+__all__ = ["own_redis", "redis_server", "running_redis"]
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -105,6 +105,11 @@ class Harness:
         """Requests being served now."""
         return self.running.context.pipeline.admission.in_flight
 
+    @property
+    def body_bytes(self) -> int:
+        """Bytes of request bodies that are held now."""
+        return self.running.context.pipeline.admission.buffers.held
+
     async def offer(self, *fragments: AnyFragment, credentials: Credentials | None = None) -> bool:
         """Offer the next revision."""
         self._revision += 1
@@ -200,6 +205,7 @@ async def serving(*fragments: AnyFragment, **settings: Any) -> AsyncIterator[Har
         "shutdown_seconds": 1,
     }
     connector = aiohttp.TCPConnector(limit=0)
+    on_stopping()  # a second router may read files when it starts
     async with (
         running_router(Settings(**(defaults | settings))) as running,
         aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=20)) as session,

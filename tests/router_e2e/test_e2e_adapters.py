@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
-import aiohttp
 import pytest
 
 from fairlead_contract.fragments import Endpoint, Simulated
 from fairlead_router.config.table import ModelEntry
-from fairlead_router.dialect.openai_request import parse_chat_request
+from fairlead_router.dialect.openai_chat import parse_chat_request
 from fairlead_router.dialect.openai_response import StreamReader, read_answer
 from fairlead_router.dialect.sse import EventSplitter, event_data
 from fairlead_router.dispatch.providers import make_adapters
-from fairlead_router.dispatch.providers.base import Adapter, Answer, Call, CallFailed
+from fairlead_router.dispatch.providers.base import Adapter, Call
+from fairlead_router.dispatch.transport.base import Answer, CallFailed, Transport
+from fairlead_router.dispatch.transport.http1 import Http1Transport
+from fairlead_router.settings import Settings, networks
 from tests.router.builders import a_provider, a_table
 from tests.router_e2e.fake_upstream import Received, Script, fake_upstream
 from tests.router_e2e.scripts import answers, fails, streams, whole_stream
@@ -30,31 +33,44 @@ def a_model_of(**fields: object) -> ModelEntry:
 
 
 @asynccontextmanager
+async def a_transport() -> AsyncIterator[Transport]:
+    transport = Http1Transport(Settings(allow_networks=networks("loopback")))
+    try:
+        yield transport
+    finally:
+        await transport.close()
+
+
+@asynccontextmanager
 async def simulated() -> AsyncIterator[Scene]:
     def acting(how: Simulated) -> ModelEntry:
         return a_model_of(type="Simulated", endpoints=(), simulated=how)
 
-    async with aiohttp.ClientSession() as session:
-        adapter = make_adapters(session)["Simulated"]
+    async with a_transport() as transport:
+        adapter = make_adapters(transport)["Simulated"]
         yield adapter, acting(Simulated(output_tokens=3)), acting(Simulated(error_percent=100))
 
 
 @asynccontextmanager
-async def openai_compatible() -> AsyncIterator[Scene]:
+async def over_http(provider_type: str) -> AsyncIterator[Scene]:
     def works(received: Received) -> Script:
         return streams(*whole_stream()) if b'"stream":true' in received.body else answers()
 
-    async with fake_upstream() as good, fake_upstream() as bad, aiohttp.ClientSession() as session:
+    async with fake_upstream() as good, fake_upstream() as bad, a_transport() as transport:
         good.default, bad.default = works, fails(503)
-        adapter = make_adapters(session)["OpenAICompatible"]
+        adapter = make_adapters(transport)[provider_type]
         yield (
             adapter,
-            a_model_of(endpoints=(Endpoint("e", good.url),)),
-            a_model_of(endpoints=(Endpoint("e", bad.url),)),
+            a_model_of(type=provider_type, endpoints=(Endpoint("e", good.url),)),
+            a_model_of(type=provider_type, endpoints=(Endpoint("e", bad.url),)),
         )
 
 
-SCENES = {"Simulated": simulated, "OpenAICompatible": openai_compatible}
+SCENES = {
+    "Simulated": simulated,
+    "OpenAICompatible": partial(over_http, "OpenAICompatible"),
+    "AzureOpenAI": partial(over_http, "AzureOpenAI"),
+}
 
 
 @pytest.fixture(params=SCENES.values(), ids=SCENES.keys())
@@ -72,10 +88,9 @@ def call(model: ModelEntry, *, stream: bool = False) -> Call:
 
 
 async def test_every_type_that_has_an_adapter_has_a_scene() -> None:
-    async with aiohttp.ClientSession() as session:
-        assert {type(adapter) for adapter in make_adapters(session).values()} == {
-            type(make_adapters(session)[name]) for name in SCENES
-        }
+    async with a_transport() as transport:
+        adapters = make_adapters(transport)
+        assert {type(adapter) for adapter in adapters.values()} == {type(adapters[name]) for name in SCENES}
 
 
 async def test_a_whole_answer_is_a_chat_completion_with_its_usage(scene: Scene) -> None:
@@ -112,7 +127,7 @@ async def test_a_failure_is_a_status_with_an_error_object_and_no_exception(scene
     answer = await adapter.open(call(broken))
     assert answer.status == 503
     assert b'"error"' in await answer.read(1 << 20)
-    assert answer.retry_after == (None, None)
+    assert answer.header("retry-after") is None
     answer.close()
 
 
@@ -141,7 +156,7 @@ async def test_an_adapter_serves_many_at_once(scene: Scene) -> None:
 
 
 async def test_an_answer_larger_than_allowed_is_refused_and_not_held() -> None:
-    async with openai_compatible() as (adapter, model, _):
+    async with over_http("OpenAICompatible") as (adapter, model, _):
         answer = await adapter.open(call(model))
         with pytest.raises(CallFailed) as raised:
             await answer.read(10)

@@ -42,7 +42,7 @@ async def test_a_name_that_does_not_resolve_is_a_failed_connection(other: FakeUp
     lost = provider("http://nowhere.invalid/v1")
     async with serving(lost, provider(other.url, "zenith"), policy("acme/small", "zenith/small")) as router:
         record = await router.record(await router.chat())
-        assert attempts(record)[0] == ("acme/small", "Failed", "connect_failed")
+        assert attempts(record)[0] == ("acme/small", "Failed", "name_not_resolved")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -152,10 +152,10 @@ async def test_a_header_that_makes_no_sense_is_a_typed_error(
     async with raw_connection(router) as connection:
         await connection.send(chat_head(*headers, f"Content-Length: {len(body)}") + body)
         got, _, answer = await connection.answer()
-        if b"error" not in answer[:10]:
-            assert (got, code) == (400, "invalid_request"), answer  # refused by the HTTP parser itself
-        else:
-            assert (got, json.loads(answer)["error"]["code"]) == (status, code)
+        expected = (
+            (400, "malformed_http") if b"malformed_http" in answer else (status, code)
+        )  # by the HTTP parser itself
+        assert (got, json.loads(answer)["error"]["code"]) == expected
 
 
 NO_HTTP = [
@@ -172,7 +172,7 @@ NO_HTTP = [
 async def test_what_is_no_http_is_400(router: Harness, data: bytes) -> None:
     async with raw_connection(router) as connection:
         await connection.send(data)
-        assert (await connection.answer())[0] == 400
+        assert await connection.error() in {(400, "malformed_http"), (431, "head_too_large")}
 
 
 async def test_broken_chunked_coding_is_400(router: Harness) -> None:
@@ -211,7 +211,9 @@ async def test_a_path_or_method_that_is_not_served_is_a_typed_error(
 async def test_over_the_concurrency_limit_requests_are_told_to_come_back(upstream: FakeUpstream) -> None:
     gate = asyncio.Event()
     upstream.default = [gate, *upstream.default]  # type: ignore[misc]
-    async with serving(provider(upstream.url), policy("acme/small"), max_concurrent_requests=2) as router:
+    async with serving(
+        provider(upstream.url), policy("acme/small"), max_concurrent_requests=2, max_queued_requests=0
+    ) as router:
         held = [asyncio.create_task(router.chat()) for _ in range(2)]
         await upstream.arrived(2)
         refused = await router.chat()

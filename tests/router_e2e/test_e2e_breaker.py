@@ -30,7 +30,14 @@ async def test_a_breaker_opens_others_serve_and_a_probe_closes_it(upstream: Fake
 
         await eventually(lambda: router.breaker("acme/small") == "HalfOpen", "half open")
         assert attempts(await router.record(await router.chat())) == [("acme/small", "Succeeded", None)]
-        assert router.breaker("acme/small") == "Closed"
+        assert router.breaker("acme/small") == "HalfOpen"
+
+        served = []
+        while router.breaker("acme/small") != "Closed":
+            served += attempts(await router.record(await router.chat()))
+        assert {outcome for _, outcome, _ in served} == {"Succeeded"}
+        by_acme = sum(name == "acme/small" for name, _, _ in served)
+        assert by_acme < len(served) / 2
 
 
 async def test_a_probe_that_fails_opens_it_again(upstream: FakeUpstream, other: FakeUpstream) -> None:

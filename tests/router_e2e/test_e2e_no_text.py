@@ -4,23 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
+from devcluster.redis_server import RedisServer
+from fairlead_cli.logs import JsonFormatter
+from fairlead_contract.fragments import Affinity
 from tests.router_e2e.fake_upstream import HANG, RESET, FakeUpstream
 from tests.router_e2e.harness import Harness, attempts, eventually, serving
+from tests.router_e2e.otlp_sink import Collector, collector
 from tests.router_e2e.scripts import answers, event, fails, says, streams, word
-from tests.router_e2e.world import credentials, endpoint, fallback, policy, provider, secret, timeouts
+from tests.router_e2e.world import credentials, endpoint, fallback, model, policy, provider, secret, timeouts
 
 MARK = "qv7marker"
 """Part of everything that must not be kept."""
 
-MESSAGES = [{"role": "user", "content": f"prompt {MARK}", "name": MARK}]
+MESSAGES = [
+    {"role": "user", "content": f"prompt {MARK}", "name": MARK},
+    {"role": "user", "content": [{"type": "text", "text": MARK}, {"type": "image_url", "image_url": {"url": MARK}}]},
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": MARK, "type": "function", "function": {"name": MARK, "arguments": f'{{"{MARK}":1}}'}}],
+    },
+    {"role": "tool", "tool_call_id": MARK, "content": MARK},
+]
+TOOLS = [{"type": "function", "function": {"name": MARK, "description": MARK, "parameters": {"title": MARK}}}]
 WHO = {
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "tracestate": f"vendor={MARK}",
+    "baggage": f"user={MARK}",
+    "cookie": f"session={MARK}",
     "x-fairlead-user": f"user-{MARK}",
     "x-fairlead-session": f"session-{MARK}",
     "authorization": f"Bearer client-{MARK}",
@@ -49,7 +69,9 @@ async def traffic(router: Harness, upstream: FakeUpstream) -> int:
     for stream in (False, True):
         for script in SCRIPTS:
             upstream.plays(script)
-            await router.chat(messages=MESSAGES, stream=stream, headers=WHO, user=MARK, metadata={"x": MARK})
+            await router.chat(
+                messages=MESSAGES, stream=stream, headers=WHO, user=MARK, tools=TOOLS, metadata={"x": MARK}
+            )
             count += 1
     for body in (
         f'{{"model": "auto", "messages": "{MARK}"}}',
@@ -61,41 +83,127 @@ async def traffic(router: Harness, upstream: FakeUpstream) -> int:
     return count
 
 
+class Everywhere:
+    """Every place where something of a request is kept, read as bytes."""
+
+    def __init__(self, router: Harness, sink: Collector, log: Path, lines: pytest.LogCaptureFixture) -> None:
+        self._router = router
+        self._sink = sink
+        self._log = log
+        self._lines = lines
+
+    async def kept(self) -> dict[str, bytes]:
+        """By place."""
+        router = self._router
+        listed = (await router.request("GET", "/-/decisions", admin=True)).json["decisions"]
+        admin = ["/metrics", "/-/config", "/-/log-levels", "/-/decisions", *(f"/-/decisions/{each}" for each in listed)]
+        places = {}
+        for path in admin:
+            for accept in ("application/json", "text/plain"):
+                shown = await router.request("GET", path, headers={"Accept": accept}, admin=True)
+                places[f"{path} as {accept}"] = shown.body
+        for path in ("/health", "/health/ready", "/health/detailed", "/v1/models"):
+            places[path] = (await router.request("GET", path)).body
+        places["decision log"] = self._log.read_bytes()
+        places["process log"] = "\n".join(map(_formatted, self._lines.records)).encode()
+        for number, body in enumerate(self._sink.bodies):
+            places[f"export {number}"] = body
+        return places
+
+
+def _formatted(record: logging.LogRecord) -> str:
+    """As a router process writes it."""
+    return JsonFormatter().format(record)
+
+
+async def what_other_clients_see(router: Harness, upstream: FakeUpstream) -> dict[str, bytes]:
+    """Answers and errors that come after the marked requests, to somebody else."""
+    seen = {}
+    for name, script in (
+        ("whole", answers("fine")),
+        ("stream", streams()),
+        ("failing", fails(500)),
+        ("slow down", fails(429)),
+    ):
+        upstream.plays(script)
+        reply = await router.chat(stream=name == "stream")
+        seen[name] = reply.body + repr(dict(reply.headers)).encode()
+    for name, body in (
+        ("no JSON", b"{"),
+        ("no model", b'{"model":"none","messages":[{"role":"user","content":"hi"}]}'),
+    ):
+        reply = await router.post(body)
+        seen[name] = reply.body + repr(dict(reply.headers)).encode()
+    return seen
+
+
+async def held_by(server: RedisServer) -> bytes:
+    """Every key and value of a Redis."""
+    async with Redis(port=server.port) as client:
+        await client.config_set("rdbcompression", "no")
+        keys = await client.keys("*")
+        values = [await client.dump(key) for key in keys]
+    return b"\n".join([*keys, *(value or b"" for value in values)])
+
+
 async def test_no_text_and_no_secret_is_kept_anywhere(
-    upstream: FakeUpstream, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    upstream: FakeUpstream, tmp_path: Path, caplog: pytest.LogCaptureFixture, redis_server: RedisServer
 ) -> None:
     caplog.set_level("DEBUG")
     log = tmp_path / "decisions.jsonl"
     places = [endpoint(upstream.url)]
     fragments = (
-        provider(places, credential=secret()),
+        provider(places, credential=secret(), models=[model("small", capabilities=("Tools", "Vision"))]),
         policy(
-            "acme/small", fallbacks=(fallback("acme/small", "ContextWindow"),), timeouts=timeouts(total=1, first_byte=1)
+            "acme/small",
+            fallbacks=(fallback("acme/small", "ContextWindow"),),
+            timeouts=timeouts(total=1, first_byte=1),
+            affinity=Affinity(),
         ),
     )
-    async with serving(decision_log=log) as router:
-        await router.load(*fragments, credentials=credentials(f"key-{MARK}"))
-        made = await traffic(router, upstream)
-        await router.idle()
-        assert MARK in upstream.received[0].headers["authorization"]
-        assert MARK.encode() in upstream.received[0].body
-
-        listed = (await router.request("GET", "/-/decisions", admin=True)).json["decisions"]
-        kept = made - 3
-        assert len(listed) == kept
-        views = ["/metrics", "/-/config", "/-/decisions", *(f"/-/decisions/{each}" for each in listed)]
-        for path in views:
-            for accept in ("application/json", "text/plain"):
-                shown = await router.request("GET", path, headers={"Accept": accept}, admin=True)
-                assert MARK.encode() not in shown.body, path
-        for path in ("/health/detailed", "/v1/models"):
-            assert MARK.encode() not in (await router.request("GET", path)).body
-        for each in listed:
-            assert all(error is None or MARK not in error for _, _, error in attempts(await router.record(each)))
-    lines = log.read_bytes()
-    assert lines.count(b"\n") == kept
-    assert MARK.encode() not in lines
-    assert MARK not in "".join(record.getMessage() for record in caplog.records if record.name.startswith("fairlead"))
+    async with collector() as sink:
+        everything = {
+            "decision_log": log,
+            "log_level": "debug",
+            "otlp_traces_endpoint": sink.traces_endpoint,
+            "otlp_logs_endpoint": sink.logs_endpoint,
+            "trace_sample_percent": 100.0,
+            "decision_events": "both",
+            "redis_url": f"redis://127.0.0.1:{redis_server.port}/0",
+        }
+        async with serving(**everything) as router:
+            await router.load(*fragments, credentials=credentials(f"key-{MARK}"))
+            made = await traffic(router, upstream)
+            await eventually(lambda: router.in_flight == 0, "no request in flight")
+            assert MARK in upstream.received[0].headers["authorization"]
+            assert MARK.encode() in upstream.received[0].body
+            assert MARK in upstream.received[0].headers["tracestate"], "it goes to the provider, and nowhere else"
+            explained = await router.request(
+                "POST", "/api/routing/test", data=json.dumps({"model": "auto", "messages": MESSAGES}), headers=WHO
+            )
+            assert explained.status == 200
+            assert MARK.encode() not in explained.body
+            kept = made - 3
+            requests = "POST /v1/chat/completions"
+            await eventually(lambda: len(sink.named(requests)) == len(sink.logs) == kept, "all traces and events")
+            everywhere = await Everywhere(router, sink, log, caplog).kept()
+            for place, content in everywhere.items():
+                assert MARK.encode() not in content, place
+            held = await held_by(redis_server)
+            assert b"affinity" in held, "something is kept of these users"
+            assert MARK.encode() not in held
+            listed = json.loads(everywhere["/-/decisions as application/json"])["decisions"]
+            assert len(listed) == kept
+            for each in listed:
+                assert all(error is None or MARK not in error for _, _, error in attempts(await router.record(each)))
+            for name, content in (await what_other_clients_see(router, upstream)).items():
+                assert MARK.encode() not in content, name
+    for number, body in enumerate(sink.bodies):
+        assert MARK.encode() not in body, f"export {number}"
+    for payload in sink.events_on_spans() + sink.events_in_logs():
+        assert MARK not in json.dumps(payload)
+    assert any(record.name == "fairlead.dispatch" for record in caplog.records), "debug lines were on"
+    assert log.read_bytes().count(b"\n") == kept + 5
 
 
 RESOURCES = """
@@ -104,12 +212,20 @@ kind: ModelProvider
 metadata: {name: sim, namespace: default}
 spec:
   type: Simulated
-  simulated: {errorPercent: 50, outputTokens: 4}
+  simulated: {errorPercent: 100, outputTokens: 4}
   models: [{name: small, prices: [{inputUSDPerMillionTokens: "1", outputUSDPerMillionTokens: "1"}]}]
 """
 
 
-async def test_the_access_lines_of_a_router_process_hold_no_text(tmp_path: Path) -> None:
+async def test_a_router_process_writes_and_exports_no_text_even_at_debug_level(tmp_path: Path) -> None:
+    async with collector() as sink:
+        await _ask_a_process(tmp_path, sink)
+    assert len(sink.named("POST /v1/chat/completions")) == 6
+    for body in sink.bodies:
+        assert MARK.encode() not in body
+
+
+async def _ask_a_process(tmp_path: Path, sink: Collector) -> None:
     import socket
 
     ports = []
@@ -124,6 +240,9 @@ async def test_the_access_lines_of_a_router_process_hold_no_text(tmp_path: Path)
         "FAIRLEAD_PORT": str(ports[0]),
         "FAIRLEAD_ADMIN_PORT": str(ports[1]),
         "FAIRLEAD_HOST": "127.0.0.1",
+        "FAIRLEAD_LOG_LEVEL": "debug",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": sink.url,
+        "OTEL_TRACES_SAMPLER": "always_on",
     }
     fairlead = Path(sys.executable).with_name("fairlead")
     with out.open("wb") as file:
@@ -152,7 +271,8 @@ async def test_the_access_lines_of_a_router_process_hold_no_text(tmp_path: Path)
                         await response.read()
 
         def lines() -> list[str]:
-            return [line for line in out.read_text().splitlines() if '"requestId"' in line]
+            written = [line for line in out.read_text().splitlines() if '"requestId"' in line]
+            return [line for line in written if '"component"' not in line]
 
         await eventually(lambda: len(lines()) == 6, "six access lines")
     finally:
@@ -168,4 +288,6 @@ async def test_the_access_lines_of_a_router_process_hold_no_text(tmp_path: Path)
         "method",
         "path",
         "workspace",
+        "traceId",
     }
+    assert '"component":"fairlead.dispatch"' in out.read_text(), "debug lines were on"

@@ -195,7 +195,7 @@ async def test_a_slow_reader_ends_with_the_total_timeout_and_is_not_blamed_on_th
         record = await router.newest_record()
         sock.close()
         assert record["outcome"] == "Cancelled"
-        assert router.running.context.pipeline.breakers.of("team/acme/small", "main").failures == 0
+        assert router.running.context.pipeline.breakers.of("team/acme/small", "main").window.failures == 0
         await eventually(lambda: router.in_flight == 0, "no request in flight")
         await upstream.received[0].client_gone()
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from fairlead_contract.fragments import CircuitBreaker
+from fairlead_router.record.metric_table import Metric
 from tests.router_e2e.fake_upstream import FakeUpstream
 from tests.router_e2e.harness import attempts, serving
 from tests.router_e2e.scripts import fails, streams
@@ -147,3 +150,25 @@ async def test_a_request_is_explained_without_calling_anybody(upstream: FakeUpst
             assert reply.status == 200, reply.body
             assert reply.json["plan"] == [SMALL]
         assert upstream.received == []
+
+
+async def test_every_metric_that_is_exposed_is_declared_and_documented(upstream: FakeUpstream) -> None:
+    declared = {metric.value.name for metric in Metric}
+    async with serving(provider(upstream.url), policy("acme/small")) as router:
+        await router.chat()
+        await router.chat(stream=True)
+        shown = (await router.request("GET", "/metrics", admin=True)).body.decode()
+    exposed = {family.name for family in text_string_to_metric_families(shown)}
+    assert exposed <= declared
+    assert "model_router_model_health_score" in exposed
+
+
+async def test_the_health_score_of_an_endpoint_falls_when_its_breaker_opens(upstream: FakeUpstream) -> None:
+    upstream.default = fails(500)
+    touchy = CircuitBreaker(consecutive_failures=2, open_seconds=60)
+    async with serving(provider(upstream.url, circuit_breaker=touchy), policy("acme/small")) as router:
+        labels = {"model": SMALL, "endpoint": "main"}
+        assert await router.metric("model_router_model_health_score", **labels) == 1
+        await router.chat()
+        await router.chat()
+        assert await router.metric("model_router_model_health_score", **labels) == 0

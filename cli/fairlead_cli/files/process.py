@@ -35,8 +35,9 @@ logger = logging.getLogger("fairlead.files")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until stdin ends. Returns the exit status."""
     options = _parser().parse_args(arguments)
-    # A Ctrl-C in a terminal reaches the whole process group; the parent decides when this process ends.
+    # These reach the whole process group at times; the parent decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     configure_logging("info")
     pipe = _claim_stdout()
     roots = (options.folder,)

@@ -10,6 +10,7 @@ import msgspec
 
 from fairlead_contract.fragments import (
     Affinity,
+    Cache,
     Canary,
     Cause,
     CircuitBreaker,
@@ -76,6 +77,7 @@ def lower_policy(declared: Declared, spec: RoutingPolicySpec) -> Lowered:
         retries=_retries(spec.retries or RetriesSpec()),
         timeouts=Timeouts(**(spec.timeouts or TimeoutsOverride()).model_dump()),
         circuit_breaker=CircuitBreaker(**(spec.circuit_breaker or CircuitBreakerOverride()).model_dump()),
+        cache=None if spec.cache is None else Cache(spec.cache.ttl_seconds),
     )
     return Lowered(intent=intent)
 
@@ -93,6 +95,12 @@ def lower_constraints(spec: ConstraintsSpec | None, compliance: tuple[str, ...] 
         required_capabilities=tuple(sorted(capability.value for capability in spec.required_capabilities)),
         compliance=tuple(sorted({*spec.compliance, *compliance})),
         regions=tuple(sorted(spec.regions)),
+        max_cost_micro_usd=None if spec.max_cost_usd is None else spec.max_cost_usd.micros,
+        max_price=None
+        if spec.max_cost_per_token_usd is None
+        else spec.max_cost_per_token_usd.micros_per_million_tokens,
+        max_latency_milliseconds=spec.max_latency_milliseconds,
+        min_success_ppm=None if spec.min_success_percent is None else spec.min_success_percent.parts_per_million,
     )
 
 

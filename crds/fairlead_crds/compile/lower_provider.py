@@ -9,6 +9,7 @@ from fairlead_contract.fragments import (
     CircuitBreaker,
     Endpoint,
     Header,
+    HealthCheck,
     Model,
     Price,
     ProviderFragment,
@@ -25,6 +26,7 @@ from fairlead_crds.kinds.common import CircuitBreaker as CircuitBreakerSpec
 from fairlead_crds.kinds.common import Timeouts as TimeoutsSpec
 from fairlead_crds.kinds.model_provider import (
     AllowedNamespaces,
+    AzureOpenAI,
     EndpointRole,
     LabelSelector,
     ModelEntry,
@@ -47,6 +49,7 @@ def lower_provider(declared: Declared, spec: ModelProviderSpec) -> Lowered:
         return Lowered(findings=findings)
     allowed = spec.allowed_namespaces or AllowedNamespaces()
     simulated = spec.type is ProviderType.SIMULATED
+    azure = spec.azure_openai or AzureOpenAI()
     intent = ProviderFragment(
         namespace=declared.key.namespace,
         name=declared.key.name,
@@ -61,6 +64,7 @@ def lower_provider(declared: Declared, spec: ModelProviderSpec) -> Lowered:
         timeouts=Timeouts(**(spec.timeouts or TimeoutsSpec()).model_dump()),
         circuit_breaker=CircuitBreaker(**(spec.circuit_breaker or CircuitBreakerSpec()).model_dump()),
         simulated=Simulated(**(spec.simulated or SimulatedSpec()).model_dump()) if simulated else None,
+        azure_api_version=azure.api_version,
         visible_from=allowed.from_.value,
         visible_selector=_selector(allowed.selector) if allowed.from_ is NamespacesFrom.SELECTOR else None,
     )
@@ -118,6 +122,7 @@ def _endpoint(spec: EndpointSpec) -> Endpoint:
         weight=spec.weight,
         region=spec.region,
         headers=tuple(_header(header) for header in spec.headers),
+        health_check=None if spec.health_check is None else HealthCheck(**spec.health_check.model_dump()),
     )
 
 

@@ -264,8 +264,8 @@ class CircuitBreakerOverride(Model):
 class Constraints(Model):
     """Limits a model must meet to be chosen for a request.
 
-    requiredCapabilities, compliance and regions are hard: no fallback relaxes them. The others narrow the choice by
-    prediction.
+    All are hard: the tightest of all layers holds and no fallback relaxes it. What was not measured yet, such as the
+    latency of a new model, excludes nobody.
     """
 
     max_cost_usd: USD | None = Field(

@@ -311,7 +311,9 @@ class RoutingPolicySpec(Model):
     circuit_breaker: CircuitBreakerOverride | None = Field(
         None, description="Replaces circuit-breaker settings of the providers."
     )
-    cache: Cache | None = Field(None, description="Keeps answers. Absent: nothing is kept.")
+    cache: Cache | None = Field(
+        None, description="Keeps answers, sealed, and gives them again. Absent: nothing is kept."
+    )
     shadow: Shadow | None = Field(None, description="Copies requests to another model. Absent: never.")
 
     rules = (

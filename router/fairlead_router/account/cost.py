@@ -30,7 +30,7 @@ def cost(price: Price | None, usage: Usage) -> int:
 
 
 def upper_bound(
-    price: Price | None, model: Model, *, body_bytes: int, max_output_tokens: int | None, choices: int
+    price: Price | None, model: Model, *, body_bytes: int, max_output_tokens: int | None, generations: int
 ) -> int:
     """The most an attempt can cost: a token is at least one byte of input, and output ends at its limit.
 
@@ -47,5 +47,5 @@ def upper_bound(
         or 0
     )
     dearest_input = max(price.input, price.cached_input or 0, price.cache_write or 0)
-    total = body_bytes * dearest_input + output * choices * price.output
+    total = body_bytes * dearest_input + output * generations * price.output
     return -(-total // _TOKENS_PER_PRICE) + price.request

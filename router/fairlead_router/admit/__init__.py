@@ -1,4 +1,5 @@
-"""Whether there is room for a request, and what it asks for.
+"""Whether there is room for a request, and who goes first when there is not.
 
-In come an HTTP request and the limits; out go its body within bounds and one place among those in flight, or a 413 or 503.
+In come what a request says of its urgency and its bytes; out goes one place among those in service, at once or after a
+wait in line, or a refusal. What the request is about does not matter here.
 """

@@ -268,7 +268,11 @@ def _link_provider(fragment: ProviderFragment, values: Mapping[CredentialKey, st
         for endpoint in fragment.endpoints:
             headers: CIMultiDict[str] = CIMultiDict()
             if fragment.credential is not None:
-                headers["Authorization"] = f"Bearer {value_of(fragment.credential)}"
+                key = value_of(fragment.credential)
+                if fragment.type == "AzureOpenAI":
+                    headers["api-key"] = key
+                else:
+                    headers["Authorization"] = f"Bearer {key}"
             for header in endpoint.headers:
                 headers[header.name] = value_of(header.secret) if header.secret is not None else header.value or ""
             headers["Content-Type"] = "application/json"
@@ -278,7 +282,15 @@ def _link_provider(fragment: ProviderFragment, values: Mapping[CredentialKey, st
                 message = f"endpoint {endpoint.name} of ModelProvider {fragment.key} has no usable address: {error}"
                 raise SnapshotRejected(RejectReason.MALFORMED, message) from error
             endpoints.append(
-                EndpointEntry(endpoint.name, url, endpoint.backup, endpoint.weight, endpoint.region, headers)
+                EndpointEntry(
+                    endpoint.name,
+                    url,
+                    endpoint.backup,
+                    endpoint.weight,
+                    endpoint.region,
+                    headers,
+                    endpoint.health_check,
+                )
             )
     if fragment.simulated is not None and not endpoints:
         endpoints.append(EndpointEntry("simulated", URL("http://simulated.invalid/"), False, 1, None, CIMultiDict()))

@@ -66,6 +66,8 @@ class ConfigReceiver:
         self.first_applied = asyncio.Event()
         self.on_applied: Callable[[Sealed, Credentials, str], None] | None = None
         """Told of every snapshot that runs from now on, with its source. Must not raise, nor take long."""
+        self.on_running: list[Callable[[Sealed, Credentials, str], None]] = []
+        """Told after it, under the same terms."""
         self._reusable = Reusable()
         self._unfrozen = 0
         self._credentials = Credentials()
@@ -139,6 +141,8 @@ class ConfigReceiver:
         self.first_applied.set()
         if self.on_applied is not None:
             self.on_applied(sealed, credentials, source)
+        for hear in self.on_running:
+            hear(sealed, credentials, source)
         self._freeze()
         logger.info(
             "snapshot %d.%d from %s runs: %d policies, %d models",

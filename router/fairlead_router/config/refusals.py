@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from fairlead_contract.snapshot import RejectReason
 from fairlead_router.config.receiver import ConfigReceiver
+from fairlead_router.record.metric_table import Metric
 
 
 class RefusalCounter(Collector):
@@ -19,11 +20,8 @@ class RefusalCounter(Collector):
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """See ``prometheus_client.registry.Collector``."""
-        counter = CounterMetricFamily(
-            "fairlead_config_rejections",
-            "Snapshots refused since the start; the running table stayed.",
-            labels=["reason"],
-        )
+        spec = Metric.CONFIG_REJECTIONS.value
+        counter = CounterMetricFamily(spec.name, spec.help, labels=spec.labels)
         for reason in RejectReason:
             counter.add_metric([reason.value], self._receiver.rejections.get(reason, 0))
         yield counter

@@ -14,6 +14,7 @@ from yarl import URL
 from fairlead_contract.decision import PolicyUsed, SnapshotUsed
 from fairlead_contract.fragments import (
     Cause,
+    HealthCheck,
     Model,
     ModelRef,
     PolicyFragment,
@@ -35,6 +36,7 @@ class EndpointEntry:
     region: str | None
     headers: CIMultiDict[str]
     """Includes the credential. Never logged: ``__repr__`` of this class leaves it out."""
+    health_check: HealthCheck | None = None
 
     def __repr__(self) -> str:
         return f"EndpointEntry({self.name}, {self.url})"

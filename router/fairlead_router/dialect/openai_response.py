@@ -1,4 +1,4 @@
-"""Reads OpenAI chat-completion answers: usage, errors and the end of a stream. Never changes what it lets through."""
+"""Reads OpenAI answers: usage, errors and the end of a stream. Never changes what it lets through."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ class _Choice(msgspec.Struct):
     index: int = 0
     message: _Text | None = None
     delta: _Text | None = None
+    text: str | None = None
+    """Of a completion, whole or streamed."""
     finish_reason: str | None = None
 
 
@@ -52,7 +54,14 @@ class _Answer(msgspec.Struct):
     error: _Error | str | None = None
 
 
+class _Embeddings(msgspec.Struct):
+    data: list[msgspec.Raw] | None = None
+    usage: _Usage | None = None
+    error: _Error | str | None = None
+
+
 _ANSWER = msgspec.json.Decoder(_Answer)
+_EMBEDDINGS = msgspec.json.Decoder(_Embeddings)
 _ERROR = msgspec.json.Decoder(_ErrorBody)
 _MAX_TOKENS = 2**31 - 1
 """A provider may report any number; money and metrics have bounds."""
@@ -79,9 +88,11 @@ def error_code(body: bytes) -> str | None:
     return str(error.code) if error.code is not None else error.type
 
 
-def _characters(text: _Text | None) -> int:
+def _characters(choice: _Choice) -> int:
+    """Of what the model wrote: a whole message, a piece of it, or the text of a completion."""
+    text = choice.delta or choice.message
     if text is None:
-        return 0
+        return len(choice.text or "")
     count = len(text.content) if isinstance(text.content, str) else 0
     if isinstance(text.content, list):
         count = sum(len(bytes(part)) for part in text.content)
@@ -111,7 +122,7 @@ def estimate(input_tokens: int, output_characters: int) -> Usage:
 
 
 def read_answer(body: bytes, *, estimated_input_tokens: int) -> Usage:
-    """Usage of a whole answer. Raises :class:`BadAnswer` if it is no chat completion, or an error dressed as success."""
+    """Usage of a whole answer. Raises :class:`BadAnswer` if it is no completion, or an error dressed as success."""
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -123,7 +134,21 @@ def read_answer(body: bytes, *, estimated_input_tokens: int) -> Usage:
     usage = _billable(answer.usage) if answer.usage is not None else None
     if usage is not None:
         return usage
-    return estimate(estimated_input_tokens, sum(_characters(choice.message) for choice in answer.choices))
+    return estimate(estimated_input_tokens, sum(_characters(choice) for choice in answer.choices))
+
+
+def read_embeddings(body: bytes, *, estimated_input_tokens: int) -> Usage:
+    """Usage of an answer with embeddings, whose numbers are not read. Raises :class:`BadAnswer` as :func:`read_answer`."""
+    try:
+        answer = _EMBEDDINGS.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BadAnswer("answer_not_understood") from error
+    if answer.error is not None:
+        raise BadAnswer("error_in_success")
+    if answer.data is None:
+        raise BadAnswer("answer_without_data")
+    usage = _billable(answer.usage) if answer.usage is not None else None
+    return usage or estimate(estimated_input_tokens, 0)
 
 
 def _is_plain_delta(data: bytes) -> bool:
@@ -144,6 +169,7 @@ class StreamReader:
     """Watches the events of one streamed answer: what was used, whether it ended as it should, what to pass on."""
 
     __slots__ = (
+        "_began",
         "_choices",
         "_envelope_bytes",
         "_estimated_input_tokens",
@@ -161,6 +187,8 @@ class StreamReader:
         self._output_characters = 0
         self._choices = choices
         self._finished: set[int] = set()
+        self._began = False
+        """An event of the answer was seen."""
         self._envelope_bytes = 0
         """Bytes of an event around the text of its delta, from the last event that was read in full."""
         self.done = False
@@ -181,6 +209,8 @@ class StreamReader:
     def passes(self, data: bytes) -> bool:
         """Take note of one event's data; whether the client gets it. Raises :class:`BadAnswer` for an error event."""
         if data == b"[DONE]":
+            if not self._began:  # The end of nothing: nobody has answered yet.
+                raise BadAnswer("empty_stream")
             self.done = True
             return True
         if self._envelope_bytes and _is_plain_delta(data):
@@ -192,16 +222,15 @@ class StreamReader:
             raise BadAnswer("event_not_understood") from error
         if chunk.error is not None:
             raise BadAnswer("error_event")
+        self._began = True
         choices = chunk.choices
         if choices:
             for choice in choices:
                 if choice.finish_reason is not None:
                     self._finished.add(choice.index)
-                if choice.delta is not None:
-                    characters = _characters(choice.delta)
+                if characters := _characters(choice):
                     self._output_characters += characters
-                    if characters:
-                        self._envelope_bytes = len(data) - characters
+                    self._envelope_bytes = len(data) - characters
         if chunk.usage is not None and (usage := _billable(chunk.usage)) is not None:
             self._usage = usage
             return bool(choices) or not self._strip_usage

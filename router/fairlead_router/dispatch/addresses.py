@@ -7,17 +7,10 @@ into the cluster, so link-local, loopback, multicast and unspecified addresses a
 from __future__ import annotations
 
 import ipaddress
-import socket
 from collections.abc import Sequence
-
-from aiohappyeyeballs import AddrInfoType
 
 from fairlead_contract.addresses import embedded_addresses, refused_kind
 from fairlead_router.settings import Network
-
-
-class AddressRefused(OSError):
-    """The address a provider's name resolved to is one that providers may not have."""
 
 
 def refusal(address: str, allowed: Sequence[Network]) -> str | None:
@@ -32,21 +25,3 @@ def refusal(address: str, allowed: Sequence[Network]) -> str | None:
         if kind is not None:
             return kind
     return None
-
-
-class GuardedSockets:
-    """A socket factory for aiohttp's connector that refuses before it connects."""
-
-    def __init__(self, allowed: Sequence[Network]) -> None:
-        self._allowed = allowed
-
-    def __call__(self, info: AddrInfoType) -> socket.socket:
-        """Raises :class:`AddressRefused`."""
-        family, kind, protocol, _, address = info
-        if why := refusal(str(address[0]), self._allowed):
-            raise AddressRefused(
-                f"{address[0]} is {why}; providers may not be there unless FAIRLEAD_ALLOW_NETWORKS lists the network"
-            )
-        sock = socket.socket(family=family, type=kind, proto=protocol)
-        sock.setblocking(False)
-        return sock

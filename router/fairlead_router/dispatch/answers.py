@@ -10,7 +10,7 @@ from fairlead_router.dialect.openai_response import BadAnswer, StreamReader
 from fairlead_router.dialect.sse import EventSplitter, EventTooLarge, event_data
 from fairlead_router.dispatch.failures import Failure
 from fairlead_router.dispatch.job import Running
-from fairlead_router.dispatch.providers.base import Answer
+from fairlead_router.dispatch.transport.base import Answer
 from fairlead_router.errors import RouterError
 
 
@@ -19,6 +19,8 @@ class Whole(msgspec.Struct, frozen=True):
 
     body: bytes
     status: int = 200
+    event_stream: bool = False
+    """The events of a stream that was kept, instead of JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from fairlead_contract.decision import Outcome, Usage
 from fairlead_router.account.cost import price_at, upper_bound
 from fairlead_router.config.table import EndpointEntry, ModelEntry
 from fairlead_router.dialect.openai_error import openai_error_body
-from fairlead_router.dialect.openai_response import BadAnswer, StreamReader, error_code, read_answer
+from fairlead_router.dialect.openai_response import BadAnswer, StreamReader, error_code
+from fairlead_router.dialect.operations import OPERATIONS
 from fairlead_router.dialect.sse import EventSplitter
 from fairlead_router.dispatch import failures
 from fairlead_router.dispatch.answers import Begun, Failed, Whole, pass_events
@@ -17,7 +18,11 @@ from fairlead_router.dispatch.breaker import BreakerRegistry, BreakerRules
 from fairlead_router.dispatch.deadlines import Deadlines
 from fairlead_router.dispatch.failures import Blame, Failure
 from fairlead_router.dispatch.job import Bounds, Job, Running
-from fairlead_router.dispatch.providers.base import Adapter, Answer, Call, CallFailed, CallTimedOut
+from fairlead_router.dispatch.providers.base import Adapter, Call
+from fairlead_router.dispatch.statistics import StatisticsRegistry
+from fairlead_router.dispatch.telling import tell_failed
+from fairlead_router.dispatch.transport.base import Answer, CallFailed, CallTimedOut
+from fairlead_router.dispatch.waits import asked_wait
 from fairlead_router.errors import invalid_request
 from fairlead_router.select.view import BreakerState
 
@@ -36,6 +41,7 @@ class Attempts:
         wall: Callable[[], float],
         max_response_bytes: int,
         max_event_bytes: int,
+        statistics: StatisticsRegistry | None = None,
     ) -> None:
         self._adapters = adapters
         self._breakers = breakers
@@ -44,6 +50,7 @@ class Attempts:
         self._max_response_bytes = max_response_bytes
         self._max_event_bytes = max_event_bytes
         self.deadlines = Deadlines()
+        self.statistics = statistics or StatisticsRegistry()
 
     def rules(self, job: Job, entry: ModelEntry) -> BreakerRules:
         """The breaker rules that hold for this request on this model."""
@@ -57,7 +64,7 @@ class Attempts:
             entry.model,
             body_bytes=len(job.request.body),
             max_output_tokens=job.request.max_output_tokens,
-            choices=job.request.choices,
+            generations=job.request.generations,
         )
         await job.account.reserve(bound, seconds=bounds.total)
         return Running(job, entry, endpoint, bounds, price, bound, self._clock())
@@ -65,12 +72,14 @@ class Attempts:
     async def run(self, running: Running, rules: BreakerRules, seconds: float) -> Whole | Begun | Failed:
         """Call, and read as much as decides whether it worked, in at most ``seconds``. Writes the attempt down."""
         job, entry, bounds = running.job, running.entry, running.bounds
-        call = Call(job.request, entry, running.endpoint, job.decision_id, len(job.attempts) + 1, bounds.connect)
+        number = len(job.attempts) + 1
+        call = Call(job.request, entry, running.endpoint, job.decision_id, number, bounds.connect, job.trace)
         adapter = self._adapters.get(entry.provider.fragment.type)
         limit = min(seconds, bounds.total, bounds.first_byte if job.request.stream else bounds.total)
         answer: Answer | None = None
         refusal: Whole | None = None
         before = self._clock()
+        self.statistics.begin(entry.key, running.endpoint.name)
         try:
             with self.deadlines.after(limit):
                 if adapter is None:  # a newer operator's; somebody else may serve the request
@@ -82,10 +91,13 @@ class Attempts:
                 elif job.request.stream:
                     begun = await self._begin(running, answer)
                     answer = None
+                    running.first_event = self._clock()
                     return begun
                 else:
                     body = await answer.read(self._max_response_bytes)
-                    usage = read_answer(body, estimated_input_tokens=job.request.estimated_input_tokens)
+                    usage = OPERATIONS[job.request.type].read(
+                        body, estimated_input_tokens=job.request.estimated_input_tokens
+                    )
                     return self._complete(running, body, usage, rules)
         except CallFailed as error:
             failure = failures.not_reached(error.error, connected=error.connected)
@@ -100,12 +112,14 @@ class Attempts:
             raise
         except BaseException:
             self._breakers.of(entry.key, running.endpoint.name).release()
+            self.statistics.end(entry.key, running.endpoint.name)
             raise
         finally:
             job.waited += self._clock() - before
             if answer is not None:
                 answer.close()
         self._note_failure(running, failure, rules)
+        tell_failed(running, failure, self._clock() - running.started)
         return Failed(failure, refusal)
 
     async def _refused(self, answer: Answer) -> tuple[Failure, Whole | None]:
@@ -113,7 +127,7 @@ class Attempts:
             code = error_code(body := await answer.read(_MAX_ERROR_BYTES))
         except CallFailed:  # The status has arrived and says enough.
             code, body = None, b""
-        wait = failures.retry_after_seconds(*answer.retry_after, now=self._wall())
+        wait = asked_wait(answer.status, answer.header, now=self._wall())
         failure = failures.answered(answer.status, code, wait)
         if failure.outcome is not Outcome.REFUSED:
             return failure, None
@@ -147,14 +161,20 @@ class Attempts:
     def _complete(self, running: Running, body: bytes, usage: Usage, rules: BreakerRules) -> Whole:
         now = self._clock()
         self._breakers.of(running.entry.key, running.endpoint.name).succeeded(now, rules)
+        self._measure_success(running, usage, now)
         running.finish(Outcome.SUCCEEDED, now, status=200, usage=usage)
         return Whole(body)
 
     def _note_failure(self, running: Running, failure: Failure, rules: BreakerRules) -> None:
         now = self._clock()
-        breaker = self._breakers.of(running.entry.key, running.endpoint.name)
+        model, endpoint = running.entry.key, running.endpoint.name
+        breaker = self._breakers.of(model, endpoint)
+        self.statistics.end(model, endpoint)
         if failure.blame is Blame.PROVIDER:
             breaker.failed(now, rules, retry_after_seconds=failure.retry_after_seconds)
+            in_vain = failure.outcome is Outcome.TIMED_OUT and failure.status is None
+            waited = now - running.started if in_vain else None
+            self.statistics.failed(model, endpoint, now, waited=waited, stream=running.job.request.stream)
         elif failure.blame is Blame.WAIT:
             breaker.release()
             if failure.retry_after_seconds is not None:
@@ -183,14 +203,31 @@ class Attempts:
         now = self._clock()
         breaker = self._breakers.of(running.entry.key, running.endpoint.name)
         rules = self.rules(running.job, running.entry)
+        if outcome is Outcome.SUCCEEDED:
+            breaker.succeeded(now, rules)
+            self._measure_success(running, begun.reader.usage, now)
+        else:
+            self.statistics.end(running.entry.key, running.endpoint.name)
         if outcome is Outcome.TRUNCATED:
             breaker.failed(now, rules)
-        elif outcome is Outcome.SUCCEEDED:
-            breaker.succeeded(now, rules)
+            self.statistics.failed(running.entry.key, running.endpoint.name, now, stream=True)
         running.finish(outcome, now, status=200, error=error, usage=begun.reader.usage)
 
     def give_up(self, running: Running) -> None:
         """The client hung up before an answer was committed: the provider may bill the input it read."""
         self._breakers.of(running.entry.key, running.endpoint.name).release()
+        self.statistics.end(running.entry.key, running.endpoint.name)
         usage = Usage(input_tokens=running.job.request.estimated_input_tokens, estimated=True)
         running.finish(Outcome.CANCELLED, self._clock(), error=failures.CLIENT_CLOSED, usage=usage)
+
+    def _measure_success(self, running: Running, usage: Usage, now: float) -> None:
+        model, endpoint = running.entry.key, running.endpoint.name
+        self.statistics.end(model, endpoint)
+        self.statistics.succeeded(
+            model,
+            endpoint,
+            now,
+            seconds=now - running.started,
+            first_byte=None if running.first_event is None else running.first_event - running.started,
+            output_tokens=usage.output_tokens,
+        )

@@ -38,7 +38,7 @@ def opening_causes(selection: Selection) -> set[Cause]:
     causes: set[Cause] = set()
     if RemovedBy.CONTEXT_WINDOW in removed:
         causes.add("ContextWindow")
-    if RemovedBy.CIRCUIT_BREAKER in removed:
+    if removed & {RemovedBy.CIRCUIT_BREAKER, RemovedBy.HEALTH}:
         causes.add("Error")
     return causes
 

@@ -26,12 +26,16 @@ class Deadline:
         "_reads_seen",
         "_silent_since",
         "_task",
+        "ends_at_stop",
         "reading",
         "reads",
     )
 
-    def __init__(self, deadlines: Deadlines, now: float, seconds: float, idle_seconds: float) -> None:
+    def __init__(
+        self, deadlines: Deadlines, now: float, seconds: float, idle_seconds: float, ends_at_stop: bool
+    ) -> None:
         self._deadlines = deadlines
+        self.ends_at_stop = ends_at_stop
         self._expired = False
         self._at = now + seconds
         self._idle_seconds = idle_seconds
@@ -63,7 +67,8 @@ class Deadline:
         if not self.reading or self.reads != self._reads_seen:
             self._reads_seen = self.reads
             self._silent_since = now
-        if now < self._at and now - self._silent_since < self._idle_seconds:
+        stopped = self.ends_at_stop and self._deadlines.stopping
+        if now < self._at and now - self._silent_since < self._idle_seconds and not stopped:
             return False
         self._expired = True
         self._task.cancel()
@@ -76,10 +81,18 @@ class Deadlines:
     def __init__(self) -> None:
         self._running: set[Deadline] = set()
         self._ticking = False
+        self.stopping = False
 
-    def after(self, seconds: float, *, idle_seconds: float = math.inf) -> Deadline:
-        """A limit that passes so many seconds from now, or when a single read has waited ``idle_seconds``."""
-        return Deadline(self, asyncio.get_running_loop().time(), seconds, idle_seconds)
+    def after(self, seconds: float, *, idle_seconds: float = math.inf, ends_at_stop: bool = False) -> Deadline:
+        """A limit that passes so many seconds from now, or when a single read has waited ``idle_seconds``.
+
+        With ``ends_at_stop`` it passes too when the router has no more time.
+        """
+        return Deadline(self, asyncio.get_running_loop().time(), seconds, idle_seconds, ends_at_stop)
+
+    def stop(self) -> None:
+        """The router ends: whoever can still say so to its client does it now."""
+        self.stopping = True
 
     def watch(self, deadline: Deadline) -> None:
         """Begin to look at ``deadline``."""

@@ -13,31 +13,57 @@ from fairlead_router.dispatch.breaker import BreakerRegistry
 from fairlead_router.dispatch.course import final_error, next_target, opening_causes, with_larger_window
 from fairlead_router.dispatch.endpoints import take_endpoint
 from fairlead_router.dispatch.failures import Failure
+from fairlead_router.dispatch.health import HealthRegistry
 from fairlead_router.dispatch.job import Bounds, Job
+from fairlead_router.dispatch.retry_budget import RetryBudgets
+from fairlead_router.dispatch.statistics import StatisticsRegistry
+from fairlead_router.dispatch.telling import tell_next, tell_unavailable, tell_waiting
 from fairlead_router.errors import RouterError
+from fairlead_router.select.draws import DrawSource
 
 _BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.1, 2.0
+_OVERLOADED_SECONDS, _MAX_OVERLOADED_SECONDS = 1.0, 10.0
+"""The same for a provider that says it has too much to do."""
 _EARLY_SECONDS = 0.002
 """By how much a timer may be early (uvloop's go by whole milliseconds): a breaker would still be open then."""
 
 
 class Dispatcher:
-    """Decides who is tried next and when. Clock, sleep and random numbers are passed in."""
+    """Decides who is tried next and when. Clock, sleep and random numbers are passed in.
+
+    ``draws`` choose endpoints and are recorded; ``draw`` spreads waits, on which no decision depends.
+    """
 
     def __init__(
         self,
         attempts: Attempts,
         breakers: BreakerRegistry,
         *,
+        draws: DrawSource,
+        health: HealthRegistry | None = None,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         draw: Callable[[], float],
     ) -> None:
         self.attempts = attempts
-        self._breakers = breakers
+        self.breakers = breakers
+        self.health = health or HealthRegistry()
+        self.retry_budgets = RetryBudgets()
+        self._draws = draws
         self._clock = clock
         self._sleep = sleep
         self._draw = draw
+
+    @property
+    def statistics(self) -> StatisticsRegistry:
+        """What attempts have measured."""
+        return self.attempts.statistics
+
+    def retain(self, models: set[str], providers: set[str]) -> None:
+        """Forget what was learned of models and providers that no table knows any more."""
+        self.breakers.retain(models)
+        self.statistics.retain(models)
+        self.retry_budgets.retain(providers)
 
     async def dispatch(self, job: Job) -> Whole | Begun:
         """The first answer that succeeds, or the provider's own refusal of the request (status 4xx).
@@ -48,11 +74,14 @@ class Dispatcher:
         causes = opening_causes(job.selection)
         last: Failed | None = None
         while (entry := next_target(waiting, standing_by, causes)) is not None:
+            if last is not None:
+                tell_next(job.decision_id, entry, last.failure)
             open_causes = {cause for fallback in standing_by for cause in fallback.causes}
             result = await self._try_target(job, entry, others_left=bool(waiting), fallback_causes=open_causes)
             if isinstance(result, Whole | Begun):
                 return result
             if result is None:
+                tell_unavailable(job.decision_id, entry)
                 causes = {"Error"}
                 if not waiting and not job.attempts and not job.panic and not causes & open_causes:
                     # Probes of others are out everywhere: waiting for what they find would only refuse this request.
@@ -78,23 +107,28 @@ class Dispatcher:
         retries = job.retries
         bounds = Bounds.of(entry.provider.fragment.timeouts, job.timeouts)
         rules = self.attempts.rules(job, entry)
+        budget = self.retry_budgets.of(entry.provider.fragment.key)
         tried: set[str] = set()
         result: Failed | None = None
         for number in range(retries.attempts + 1):
             remaining = self._remaining(job)
             if remaining <= 0:
                 return result or Failed(failures.timed_out("total_timeout"))
-            endpoint = take_endpoint(job, entry, tried, self._breakers, rules, now=self._clock(), draw=self._draw)
+            endpoint = take_endpoint(
+                job, entry, tried, self, rules, now=self._clock(), draw=lambda: self._draw_endpoint(job, entry)
+            )
             if endpoint is None:
                 return result
             tried.add(endpoint.name)
+            if number == 0:
+                budget.count_first(self._clock())
             try:
                 running = await self.attempts.reserve(job, entry, endpoint, bounds)
             except RouterError as error:
-                self._breakers.of(entry.key, endpoint.name).release()
+                self.breakers.of(entry.key, endpoint.name).release()
                 return Failed(failures.no_money(), error=error)
             except BaseException:
-                self._breakers.of(entry.key, endpoint.name).release()
+                self.breakers.of(entry.key, endpoint.name).release()
                 raise
             attempt = await self.attempts.run(running, rules, min(remaining, _bound(retries.per_attempt_seconds)))
             if isinstance(attempt, Whole | Begun):
@@ -107,8 +141,11 @@ class Dispatcher:
             asked = failure.retry_after_seconds is not None
             if others and (asked or failure.retry_on == "RateLimited"):
                 return result
-            if asked and wait >= min(self._remaining(job), bounds.total):
+            if wait >= self._remaining(job) or (asked and wait >= bounds.total):
                 return result
+            if not budget.take(self._clock()):
+                return result
+            tell_waiting(job.decision_id, entry, wait, asked=asked)
             await self._pause(job, wait)
         return result
 
@@ -117,8 +154,18 @@ class Dispatcher:
 
     def _backoff(self, number: int, failure: Failure) -> float:
         """Full jitter (Brooker 2015), or what the provider asked for if that is longer."""
-        jittered: float = self._draw() * min(_MAX_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2**number)
+        first, longest = _BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS
+        if failure.overloaded:
+            first, longest = _OVERLOADED_SECONDS, _MAX_OVERLOADED_SECONDS
+        jittered: float = self._draw() * min(longest, first * 2**number)
         return jittered if failure.retry_after_seconds is None else max(jittered, failure.retry_after_seconds)
+
+    def _draw_endpoint(self, job: Job, entry: ModelEntry) -> float:
+        """Each choice of a request has a purpose of its own, so that a replay finds its draw."""
+        purpose = f"endpoint:{len(job.draws) + 1}"
+        draw = self._draws.draw(purpose, entry.provider.fragment.uid, "Request", job.decision_id)
+        job.draws.append(draw)
+        return draw.value
 
     async def _pause(self, job: Job, seconds: float) -> None:
         before = self._clock()

@@ -1,14 +1,12 @@
 """What a failed attempt means: for the breaker, for trying again, for fallbacks, for the client. Pure.
 
-Sources: OpenAI's error codes (``insufficient_quota`` is a 429 that waiting does not mend), RFC 9110 for Retry-After, and
-the millisecond variants that OpenAI and Azure send.
+Sources: OpenAI's error codes. ``insufficient_quota`` is a 429 that waiting does not mend; ``slow_down`` (429),
+``server_is_overloaded`` (503) and Anthropic's status 529 ask for longer waits than an ordinary failure.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 
 from fairlead_contract.decision import Outcome
@@ -42,32 +40,13 @@ class Failure:
     """The condition under which the same target may be tried again; ``None``: never."""
     retry_after_seconds: float | None = None
     status: int | None = None
+    overloaded: bool = False
+    """The provider has too much to do: tries that follow soon would only add to it."""
 
 
 _CONTEXT_CODES = frozenset({"context_length_exceeded", "string_above_max_length"})
+_OVERLOADED_CODES = frozenset({"slow_down", "server_is_overloaded", "overloaded", "overloaded_error"})
 _CONTENT_CODES = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
-
-
-def retry_after_seconds(header: str | None, milliseconds: str | None, *, now: float) -> float | None:
-    """Seconds to wait from the header's forms: milliseconds, delta-seconds or an HTTP date; ``None`` if there is none."""
-    for text, scale in ((milliseconds, 1000.0), (header, 1.0)):
-        if text is None:
-            continue
-        try:
-            seconds = float(text) / scale
-        except ValueError:
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
-    if header is None:
-        return None
-    try:
-        date = parsedate_to_datetime(header)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, date.timestamp() - now)
 
 
 def not_reached(error: str, *, connected: bool) -> Failure:
@@ -102,14 +81,17 @@ def answered(status: int, code: str | None, retry_after: float | None) -> Failur
         return Failure(Outcome.REFUSED, "ContentPolicy", "content_policy", Blame.NOBODY, status=status)
     if status == 429 and code == "insufficient_quota":
         return Failure(Outcome.RATE_LIMITED, "RateLimited", "insufficient_quota", Blame.PROVIDER, status=status)
+    overloaded = status == 529 or code in _OVERLOADED_CODES
     if status == 429:
+        error = "slow_down" if overloaded else "rate_limited"
         return Failure(
-            Outcome.RATE_LIMITED, "RateLimited", "rate_limited", Blame.WAIT, "RateLimited", retry_after, status
+            Outcome.RATE_LIMITED, "RateLimited", error, Blame.WAIT, "RateLimited", retry_after, status, overloaded
         )
     if status == 408:
         return Failure(Outcome.TIMED_OUT, "Timeout", "timeout_status", Blame.PROVIDER, "Timeout", retry_after, status)
     if status >= 500:
-        return Failure(Outcome.FAILED, "Error", "server_error", Blame.PROVIDER, "ServerError", retry_after, status)
+        error = "overloaded" if overloaded else "server_error"
+        return Failure(Outcome.FAILED, "Error", error, Blame.PROVIDER, "ServerError", retry_after, status, overloaded)
     if status in {401, 402, 403}:
         return Failure(Outcome.FAILED, "Error", "credential_refused", Blame.PROVIDER, status=status)
     if status == 404:

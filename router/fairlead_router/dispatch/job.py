@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from fairlead_contract.decision import Attempt, Outcome, Usage
+from fairlead_contract.decision import Attempt, Draw, Outcome, StateRead, Usage
 from fairlead_contract.fragments import CircuitBreaker, Price, Retries, Timeouts
 from fairlead_router.account.cost import cost
 from fairlead_router.account.ledger import Account
 from fairlead_router.config.table import EndpointEntry, ModelEntry, PolicyEntry
-from fairlead_router.dialect.openai_request import ChatRequest
+from fairlead_router.dialect.openai_request import ModelRequest
 from fairlead_router.select.selection import Selection
+from fairlead_router.trace.context import TraceContext
 
 _FIRST_BYTE_SECONDS, _CONNECT_SECONDS, _IDLE_SECONDS, _TOTAL_SECONDS = 20.0, 2.0, 30.0, 120.0
 
@@ -50,7 +51,7 @@ class Job:
     """Mutable: the one place where a request's attempts, waits and costs add up."""
 
     decision_id: str
-    request: ChatRequest
+    request: ModelRequest
     selection: Selection
     policy: PolicyEntry | None
     account: Account
@@ -59,9 +60,14 @@ class Job:
     waited: float = 0.0
     """Seconds spent waiting for providers, for backoff and for the client: what is not our overhead."""
     attempts: list[Attempt] = field(default_factory=list)
+    draws: list[Draw] = field(default_factory=list)
+    """What was drawn after the selection: endpoints."""
+    state: list[StateRead] = field(default_factory=list)
+    """What was read of shared state for these draws."""
     cost_micro_usd: int = 0
     usage: Usage = field(default_factory=Usage)
     chosen: ModelEntry | None = None
+    trace: TraceContext | None = None
     panic: bool = False
     """Every breaker is passed: all are open, or their probes are out."""
 
@@ -96,6 +102,8 @@ class Running:
     reserved_micro_usd: int
     started: float
     first_byte: float | None = None
+    first_event: float | None = None
+    """Of a stream: when the first event that says something had arrived."""
 
     def finish(
         self,

@@ -17,8 +17,8 @@ from fairlead_router.dialect.openai_response import BadAnswer
 from fairlead_router.dispatch.answers import Begun, pass_events
 from fairlead_router.dispatch.attempt import Attempts
 from fairlead_router.dispatch.failures import CLIENT_CLOSED
-from fairlead_router.dispatch.providers.base import CallFailed
-from fairlead_router.errors import RouterError, upstream_cut
+from fairlead_router.dispatch.transport.base import CallFailed
+from fairlead_router.errors import RouterError, router_stopping, upstream_cut
 
 _DONE = b"data: [DONE]\n\n"
 _DRAIN_SECONDS = 0.1
@@ -84,7 +84,7 @@ async def _pass_on(
     cut: str | None = None
     rest = b""
     before = clock()
-    deadline = attempts.deadlines.after(remaining, idle_seconds=bounds.idle)
+    deadline = attempts.deadlines.after(remaining, idle_seconds=bounds.idle, ends_at_stop=True)
     try:
         with deadline:
             await write(begun.first)
@@ -99,6 +99,11 @@ async def _pass_on(
                 if passed:
                     await write(passed)
     except TimeoutError as error:
+        if attempts.deadlines.stopping:
+            # Nobody's fault but ours: the provider's breaker must not hear of it.
+            failure = router_stopping()
+            await _in_time(write(b"data: " + openai_error_body(failure) + b"\n\n"), attempts)
+            return StreamEnd(Outcome.CANCELLED, failure)
         if not deadline.reading:
             raise ConnectionAbortedError("the client does not read its stream") from error
         cut = "the provider fell silent, or took longer than totalSeconds"

@@ -9,8 +9,9 @@ import msgspec
 from multidict import CIMultiDict
 
 from fairlead_contract.decision import CanaryAssignment, Candidate, Draw, Facts, PolicyUsed, SnapshotUsed, StateRead
+from fairlead_router.cache.question import CacheQuestion
 from fairlead_router.config.table import PolicyEntry, Table
-from fairlead_router.dialect.openai_request import parse_chat_request
+from fairlead_router.dialect.operations import CHAT, EMBEDDING, OPERATIONS, Operation
 from fairlead_router.dispatch.course import nothing_to_try, opening_causes
 from fairlead_router.errors import RouterError, invalid_request
 from fairlead_router.explain.policies import PolicyConsidered, consider
@@ -34,13 +35,16 @@ class _Question(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Draw as if the request had this id; otherwise a new one is made."""
 
 
-class _IsChat(msgspec.Struct):
+class _Kind(msgspec.Struct):
+    """Fields by which a request is known that comes as it would be sent."""
+
     messages: msgspec.Raw = msgspec.Raw(b"")
+    input: msgspec.Raw = msgspec.Raw(b"")
 
 
 _QUESTION = msgspec.json.Decoder(_Question)
-_IS_CHAT = msgspec.json.Decoder(_IsChat)
-_REQUEST_TYPES = {name.lower(): name for name in ("Chat", "Completion", "Embedding", "Response", "Message")}
+_KIND = msgspec.json.Decoder(_Kind)
+_OPERATIONS = {operation.type.lower(): operation for operation in OPERATIONS.values()}
 
 
 class Explanation(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -61,6 +65,8 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
     fallbacks: tuple[dict[str, Any], ...] = ()
     propensity: float | None = None
     panic: bool = False
+    cache: CacheQuestion | None = None
+    """``None``: the policy has no cache."""
     error: dict[str, Any] | None = None
     """What the client would be told, where no model would be called."""
 
@@ -69,19 +75,14 @@ async def explain_request(pipeline: Pipeline, headers: Mapping[str, str], body: 
     """Raises ``RouterError`` for a question that is none, or whose asker is not known."""
     flow = pipeline.arrive()
     pipeline.identify(flow, headers)
-    question, chat = _read(body)
+    question, operation, asked = _read(body)
     stated = _stated(headers, question)
     identity = pipeline.identifier.identify(stated)
-    request = parse_chat_request(chat)
+    request = operation.parse(asked)
     table = flow.table
     facts = pipeline.facts(table, identity, stated, request)
     if question.user_tier is not None and facts.user_tier is None:
         facts = msgspec.structs.replace(facts, user_tier=question.user_tier)
-    if question.request_type is not None:
-        known = _REQUEST_TYPES.get(question.request_type.lower())
-        if known is None:
-            raise invalid_request(f"'requestType' is one of {', '.join(_REQUEST_TYPES.values())}", param="requestType")
-        facts = msgspec.structs.replace(facts, request_type=known)
     decision_id = question.decision_id or flow.id
     explanation = Explanation(decision_id, table.used, facts, _shown(table, facts))
     try:
@@ -107,6 +108,7 @@ async def explain_request(pipeline: Pipeline, headers: Mapping[str, str], body: 
         ),
         propensity=selection.propensity,
         panic=selection.panic,
+        cache=None if pipeline.reuse is None else pipeline.reuse.explain(policy, stated),
         error=None if served else _error(nothing_to_try(selection, policy)),
     )
 
@@ -123,27 +125,43 @@ def _shown(table: Table, facts: Facts) -> list[PolicyConsidered]:
     ]
 
 
-def _read(body: bytes) -> tuple[_Question, bytes]:
+def _read(body: bytes) -> tuple[_Question, Operation, bytes]:
+    """The question, and the request that it is about."""
     try:
-        if bytes(_IS_CHAT.decode(body).messages):
-            return _Question(), body
+        kind = _KIND.decode(body)
+        if bytes(kind.messages):
+            return _Question(), CHAT, body
+        if bytes(kind.input):
+            return _Question(), EMBEDDING, body
         question = _QUESTION.decode(body)
     except msgspec.ValidationError as error:
         raise invalid_request(f"this is no question about a request: {error}") from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise invalid_request(f"the request body is not valid JSON: {error}", code="invalid_json") from error
+    operation = CHAT if question.request_type is None else _OPERATIONS.get(question.request_type.lower())
+    if operation is None:
+        known = ", ".join(each.type for each in OPERATIONS.values())
+        raise invalid_request(f"'requestType' is one of {known}", param="requestType")
     request = bytes(question.request)
     if request != b"null":
         if question.prompt is not None or question.model is not None:
             raise invalid_request("'prompt' and 'model' belong to the short form; leave them out beside 'request'")
-        return question, request
+        return question, operation, request
     if question.prompt is None:
         raise invalid_request(
-            "send a chat request as it would be sent, or one under 'request', or the short form with a 'prompt'",
+            "send a request as it would be sent, or one under 'request', or the short form with a 'prompt'",
             param="prompt",
         )
-    chat = {"model": question.model or "auto", "messages": [{"role": "user", "content": question.prompt}]}
-    return question, msgspec.json.encode(chat)
+    return question, operation, _short_form(operation, question.model or "auto", question.prompt)
+
+
+def _short_form(operation: Operation, model: str, prompt: str) -> bytes:
+    text: dict[str, Any] = {"prompt": prompt}
+    if operation is CHAT:
+        text = {"messages": [{"role": "user", "content": prompt}]}
+    elif operation is EMBEDDING:
+        text = {"input": prompt}
+    return msgspec.json.encode({"model": model, **text})
 
 
 def _stated(headers: Mapping[str, str], question: _Question) -> CIMultiDict[str]:

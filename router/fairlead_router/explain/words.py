@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from fairlead_contract.decision import Attempt, DecisionRecord
+from fairlead_contract.decision import Attempt, Candidate, DecisionRecord
 from fairlead_router.explain.decisions import ExplainedDecision
 
 
@@ -22,6 +22,8 @@ def _lines(explained: ExplainedDecision) -> Iterator[str]:
     yield f"  arrived {arrived}, ended {record.outcome.value} with status {record.status}" + (
         f" ({record.error})" if record.error else ""
     )
+    if record.trace_id is not None:
+        yield f"  trace {record.trace_id}"
     yield ""
     yield "Request"
     who = facts.subject or "an anonymous caller"
@@ -84,6 +86,7 @@ def _candidate_lines(record: DecisionRecord) -> Iterator[str]:
             line += " — standing by"
         else:
             line += f" — tried first with probability {candidate.probability:.3f}"
+            line += _expected(candidate)
         yield line
     if record.canary is not None:
         drawn = "drawn" if record.canary.assigned else "not drawn"
@@ -99,6 +102,18 @@ def _candidate_lines(record: DecisionRecord) -> Iterator[str]:
     if record.plan:
         yield f"  order: {' → '.join(record.plan)}"
     yield ""
+
+
+def _expected(candidate: Candidate) -> str:
+    """What a strategy that looks at cost or latency expected of it."""
+    predicted = candidate.predicted
+    if predicted is None:
+        return ""
+    if predicted.latency_microseconds is not None:
+        return f", expected to take {predicted.latency_microseconds / 1000:.0f} ms"
+    if predicted.cost_micro_usd is not None:
+        return f", expected to cost ${predicted.cost_micro_usd / 1e6:.6f} for {predicted.output_tokens or 0} tokens out"
+    return ", its price or its latency being unknown"
 
 
 def _attempt_lines(record: DecisionRecord) -> Iterator[str]:

@@ -8,6 +8,10 @@ from fairlead_router.errors import decision_not_kept
 from fairlead_router.explain.decisions import explain_decision
 from fairlead_router.explain.words import decision_in_words
 from fairlead_router.http.context import CONTEXT, Context
+from fairlead_router.http.endpoint_health import endpoint_health
+from fairlead_router.http.log_levels import serve_log_levels
+from fairlead_router.http.openapi.document import documents
+from fairlead_router.http.openapi.handler import serves
 from fairlead_router.http.responses import error_response, json_response
 from fairlead_router.record.metrics import Metrics
 
@@ -16,10 +20,13 @@ def make_admin_app(context: Context) -> web.Application:
     """The application on the admin port, which no public Service names."""
     app = web.Application()
     app[CONTEXT] = context
+    serve_log_levels(app, context.settings.log_level)
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/-/config", config)
+    app.router.add_get("/-/health", endpoint_health)
     app.router.add_get("/-/decisions", decisions)
     app.router.add_get("/-/decisions/{id}", decision)
+    app.router.add_get("/openapi.json", serves(documents()["openapi-admin.json"]))
     return app
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from fairlead_router.config.doors.status import Doors
+from fairlead_router.http.leaving import Leaving
 from fairlead_router.pipeline import Pipeline
 from fairlead_router.record.recorder import Recorder
 from fairlead_router.settings import Settings
@@ -27,6 +28,9 @@ class Context:
     """Named states that do not stop requests, by component; shown in /health/detailed."""
     findings: list[Any] = field(default_factory=list)
     """What the compiler says of the resources, when they are read from files."""
+    leaving: Leaving = field(default_factory=Leaving)
+    wait_for_all: bool = False
+    """Readiness waits for the other workers of this machine."""
 
 
 CONTEXT = web.AppKey("context", Context)

@@ -1,66 +1,71 @@
-"""``POST /v1/chat/completions``."""
+"""``POST /v1/chat/completions``, ``/v1/completions`` and ``/v1/embeddings``."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from fairlead_contract.decision import Outcome
+from fairlead_router.dialect.operations import Operation
 from fairlead_router.dispatch.answers import Begun, Whole
 from fairlead_router.dispatch.failures import CLIENT_CLOSED
-from fairlead_router.errors import RouterError, body_too_slow, internal, invalid_request, too_large
+from fairlead_router.errors import RouterError, internal
+from fairlead_router.http.bodies import read_body
 from fairlead_router.http.context import CONTEXT
+from fairlead_router.http.heads import check_head
 from fairlead_router.http.responses import JSON, decision_headers, error_response
 from fairlead_router.pipeline import Flow, Pipeline
 
 logger = logging.getLogger("fairlead.http")
 
 _CLIENT_CLOSED_REQUEST = 499
-_BODY_SECONDS = 60
-"""How long a client may take to send its body: meanwhile it holds a place among the requests in flight."""
+_SENT_AT_ONCE_BYTES = 1 << 16
+"""What the transport's own buffer takes."""
 
 
-async def read_body(request: web.Request, pipeline: Pipeline) -> bytes:
-    """The body within the limits. Raises ``RouterError`` 413, 408, or 400 for one that is cut short or cannot be unpacked."""
-    pipeline.admission.check_length(request.content_length)
-    try:
-        if request.content.is_eof():
-            return await request.read()
-        async with asyncio.timeout(_BODY_SECONDS):
-            return await request.read()
-    except TimeoutError as error:
-        raise body_too_slow(_BODY_SECONDS) from error
-    except web.HTTPRequestEntityTooLarge as error:
-        raise too_large(pipeline.admission.max_body_bytes) from error
-    except (ConnectionError, asyncio.IncompleteReadError):
-        raise
-    except (ValueError, web.RequestPayloadError) as error:
-        raise invalid_request("the request body could not be read", code="invalid_body") from error
+def serving(operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The handler of one operation."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await serve(request, operation)
+
+    return handle
 
 
-async def chat_completions(request: web.Request) -> web.StreamResponse:
+async def serve(request: web.Request, operation: Operation) -> web.StreamResponse:
     """Decide, call, pass on; whatever happens, exactly one record and one settlement."""
-    pipeline = request.app[CONTEXT].pipeline
+    context = request.app[CONTEXT]
+    pipeline, admission = context.pipeline, context.pipeline.admission
     flow = pipeline.arrive()
     status, outcome = _CLIENT_CLOSED_REQUEST, Outcome.CANCELLED
     error_code: str | None = CLIENT_CLOSED
     try:
         try:
+            check_head(request.headers)
             pipeline.identify(flow, request.headers)
-            with pipeline.admission.place():
-                body = await read_body(request, pipeline)
-                answer = await pipeline.answer(flow, request.headers, body)
+            pipeline.expect_place(flow, request.headers)
+            body = await read_body(request, admission, seconds=context.settings.body_seconds)
+            flow.held = len(body)
+            if not admission.take():
+                await pipeline.wait_for_place(flow, request.headers, body)
+            try:
+                answer = await pipeline.answer(flow, operation, request.headers, body)
                 if isinstance(answer, Begun):
                     response, outcome, error_code = await _stream(request, pipeline, flow, answer)
                     status = response.status
                     return response
+                whole = await _whole(request, pipeline, flow, answer)
                 status = answer.status
                 outcome, error_code = (
                     (Outcome.SUCCEEDED, None) if status == 200 else (Outcome.REFUSED, "request_refused")
                 )
-                return _whole(pipeline, flow, answer)
+                return whole
+            finally:
+                admission.leave()
         except RouterError as error:
             status, error_code = error.status, error.code
             outcome = _outcome(error)
@@ -89,11 +94,25 @@ def _outcome(error: RouterError) -> Outcome:
     return Outcome.FAILED if error.status == 502 else Outcome.REFUSED
 
 
-def _whole(pipeline: Pipeline, flow: Flow, answer: Whole) -> web.Response:
+async def _whole(request: web.Request, pipeline: Pipeline, flow: Flow, answer: Whole) -> web.Response:
     flow.committed = pipeline.elapsed(flow)
     headers = decision_headers(pipeline, flow)
-    headers["Content-Type"] = JSON
-    return web.Response(body=answer.body, status=answer.status, headers=headers)
+    if answer.event_stream:
+        _as_stream(headers)
+    else:
+        headers["Content-Type"] = JSON
+    response = web.Response(body=answer.body, status=answer.status, headers=headers)
+    if len(answer.body) > _SENT_AT_ONCE_BYTES:
+        # Until the client has taken it, it has its place: answers that nobody reads would pile up otherwise.
+        await response.prepare(request)
+        await response.write_eof()
+    return response
+
+
+def _as_stream(headers: CIMultiDict[str]) -> None:
+    headers["Cache-Control"] = "no-cache"
+    headers["X-Accel-Buffering"] = "no"
+    headers["Content-Type"] = "text/event-stream; charset=utf-8"
 
 
 async def _stream(
@@ -102,9 +121,7 @@ async def _stream(
     headers = decision_headers(pipeline, flow)
     headers["x-fairlead-model"] = begun.running.entry.key
     headers["x-fairlead-attempts"] = str(len(begun.running.job.attempts) + 1)
-    headers["Cache-Control"] = "no-cache"
-    headers["X-Accel-Buffering"] = "no"
-    headers["Content-Type"] = "text/event-stream; charset=utf-8"
+    _as_stream(headers)
     response = web.StreamResponse(headers=headers)
     try:
         await response.prepare(request)

@@ -9,26 +9,41 @@ from aiohttp import web
 
 from fairlead_contract.fragments import WorkspaceFragment
 from fairlead_router.config.table import ModelEntry, Table
+from fairlead_router.dialect.operations import OPERATIONS
 from fairlead_router.errors import RouterError, method_not_allowed, model_ambiguous, model_not_found, unknown_url
 from fairlead_router.explain.requests import explain_request
-from fairlead_router.http.chat import chat_completions, read_body
+from fairlead_router.http.bodies import read_body
 from fairlead_router.http.context import CONTEXT, Context
+from fairlead_router.http.heads import check_head, expect
+from fairlead_router.http.inference import serving
+from fairlead_router.http.openapi.document import documents
+from fairlead_router.http.openapi.handler import serves
 from fairlead_router.http.responses import error_response, json_response
 from fairlead_router.pipeline import AUTO, unambiguous_name
+
+_METHODS = {
+    "/v1/models": "GET",
+    "/api/routing/test": "POST",
+    **dict.fromkeys(("/health", "/health/ready", "/health/detailed", "/healthz", "/openapi.json"), "GET"),
+    **{f"/v1/{operation.path}": "POST" for operation in OPERATIONS.values()},
+}
 
 
 def make_public_app(context: Context) -> web.Application:
     """The application on the client port."""
     app = web.Application(client_max_size=context.settings.max_body_bytes)
     app[CONTEXT] = context
-    app.router.add_post("/v1/chat/completions", chat_completions)
+    app.on_response_prepare.append(context.leaving.on_response_prepare)
+    for operation in OPERATIONS.values():
+        app.router.add_post(f"/v1/{operation.path}", serving(operation), expect_handler=expect)
     app.router.add_get("/v1/models", list_models, allow_head=False)
     app.router.add_get("/v1/models/{model:.+}", get_model, allow_head=False)
-    app.router.add_post("/api/routing/test", routing_test)
+    app.router.add_post("/api/routing/test", routing_test, expect_handler=expect)
     app.router.add_get("/health", health)
     app.router.add_get("/health/ready", health_ready)
     app.router.add_get("/health/detailed", health_detailed)
     app.router.add_get("/healthz", healthz)
+    app.router.add_get("/openapi.json", serves(documents()["openapi.json"]))
     app.router.add_route("*", "/{path:.*}", unknown_path)
     return app
 
@@ -69,8 +84,15 @@ async def routing_test(request: web.Request) -> web.Response:
     """``POST /api/routing/test``: what would be decided, with every reason; nobody is called."""
     context = request.app[CONTEXT]
     try:
-        body = await read_body(request, context.pipeline)
-        return json_response(await explain_request(context.pipeline, request.headers, body))
+        check_head(request.headers)
+        admission = context.pipeline.admission
+        # The same bounds as for a request that is served, without standing in line: nobody is kept waiting by a question.
+        with admission.place():
+            body = await read_body(request, admission, seconds=context.settings.body_seconds)
+            try:
+                return json_response(await explain_request(context.pipeline, request.headers, body))
+            finally:
+                admission.buffers.give_back(len(body))
     except RouterError as error:
         return error_response(error)
 
@@ -86,9 +108,11 @@ async def healthz(request: web.Request) -> web.Response:
 
 
 async def health_ready(request: web.Request) -> web.Response:
-    """A table runs. Never depends on the API server, the store or a provider."""
+    """A table runs, in every worker, and the router is not about to end. Never depends on API server, store or provider."""
     context = request.app[CONTEXT]
-    ready = context.pipeline.receiver.ready
+    if context.leaving.announced:
+        return json_response(_health(context, "stopping"), 503)
+    ready = context.pipeline.receiver.ready and not context.wait_for_all
     return json_response(_health(context, "ready" if ready else "not ready"), 200 if ready else 503)
 
 
@@ -112,6 +136,11 @@ async def health_detailed(request: web.Request) -> web.Response:
         },
         "requests": {"inFlight": pipeline.admission.in_flight, "refused": pipeline.admission.refused},
         "breakers": {key: view.state for key, view in sorted(breakers.items()) if view.state != "Closed"},
+        "endpoints": {
+            f"{each.provider}@{each.name}": each.state
+            for each in pipeline.endpoint_conditions()
+            if each.state not in {"Healthy", "Unknown"}
+        },
     }
     body["degraded"] = context.degraded
     return json_response(body)
@@ -119,8 +148,7 @@ async def health_detailed(request: web.Request) -> web.Response:
 
 async def unknown_path(request: web.Request) -> web.Response:
     """404 or 405 in the shape clients understand."""
-    known = {"/v1/chat/completions": "POST", "/v1/models": "GET", "/api/routing/test": "POST"}
-    method = known.get(request.path)
+    method = "GET" if request.path.startswith("/v1/models/") else _METHODS.get(request.path)
     if method is not None:
         response = error_response(method_not_allowed(request.path, method, request.method))
         response.headers["Allow"] = method

@@ -31,6 +31,8 @@ def decision_headers(pipeline: Pipeline, flow: Flow) -> CIMultiDict[str]:
         if running is not None:
             headers["x-fairlead-model"] = running.key
         headers["x-fairlead-attempts"] = str(len(job.attempts))
+    if flow.ticket is not None:
+        headers.update(flow.ticket.headers())
     headers["x-fairlead-overhead-ms"] = f"{pipeline.overhead_milliseconds(flow):.3f}"
     return headers
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -22,6 +22,8 @@ class ApiKey(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
     user_tier: Name | None = None
     act_for_others: bool = False
     """Whether workspace, agent type and user may come from the request's headers where the key does not set them."""
+    max_priority: Literal["low", "normal", "high"] = "normal"
+    """The highest priority in line that its requests may ask for; a request that asks for nothing is normal at most."""
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

@@ -24,6 +24,8 @@ class Identity:
     session: str | None = None
     user_tier: str | None = None
     client_request_id: str | None = None
+    max_priority: str = "normal"
+    """The most it may say of its priority: ``low``, ``normal`` or ``high``."""
 
 
 class Identifier:
@@ -34,10 +36,18 @@ class Identifier:
     The tier is never taken from a client.
     """
 
-    def __init__(self, keys: ApiKeys | None, *, default_workspace: str, hash_key: bytes) -> None:
+    def __init__(
+        self,
+        keys: ApiKeys | None,
+        *,
+        default_workspace: str,
+        hash_key: bytes,
+        anonymous_max_priority: str = "normal",
+    ) -> None:
         self._keys = keys
         self._default_workspace = default_workspace
         self._hash_key = hash_key
+        self._anonymous_max_priority = anonymous_max_priority
 
     def identify(self, headers: Mapping[str, str]) -> Identity:
         """Raises ``RouterError`` 401 for a missing or unknown key, 400 for a header that cannot be a name."""
@@ -53,6 +63,7 @@ class Identifier:
                 user=user,
                 session=session,
                 client_request_id=request_id,
+                max_priority=self._anonymous_max_priority,
             )
         secret = headers.get("authorization", "")
         scheme, _, token = secret.partition(" ")
@@ -72,6 +83,7 @@ class Identifier:
             session=session,
             user_tier=key.user_tier,
             client_request_id=request_id,
+            max_priority=key.max_priority,
         )
 
     def hashed(self, scope: str, value: str | None) -> str | None:

@@ -1,17 +1,24 @@
-"""Every metric of the router. Labels come from declared objects and fixed words only, never from a client."""
+"""Counts finished requests. What the metrics are is in :mod:`fairlead_router.record.metric_table`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from fairlead_contract.decision import DecisionRecord
-from fairlead_router.record.tallies import CounterTally, HistogramTally
-
-_DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-_OVERHEADS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
+from fairlead_contract.decision import Attempt, DecisionRecord, Outcome
+from fairlead_router.config.table import Table
+from fairlead_router.record.metric_table import Metric
+from fairlead_router.record.tallies import (
+    MAX_SERIES,
+    CounterReading,
+    CounterTally,
+    GaugeReading,
+    HistogramTally,
+    Samples,
+)
+from fairlead_router.record.targets import OPERATION_NAMES, CalledTargets
 
 NO_MODEL = "none"
 """Label value of a request that no model answered."""
@@ -22,57 +29,97 @@ class Metrics:
 
     content_type = CONTENT_TYPE_LATEST
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_series: int = MAX_SERIES) -> None:
         self.registry = CollectorRegistry()
-        self._requests = CounterTally(
-            "model_router_requests",
-            "Requests answered, by the model that answered and the HTTP status.",
-            ["model", "status"],
-        )
-        self._duration = HistogramTally(
-            "model_router_request_duration_seconds",
-            "Time from a request's arrival to the end of its answer.",
-            ["model"],
-            _DURATIONS,
-        )
-        self._matches = CounterTally(
-            "model_router_routing_rule_matches", "Requests decided by a RoutingPolicy.", ["policy"]
-        )
-        self._overhead = HistogramTally(
-            "fairlead_overhead_seconds", "Time a request spent in the router itself.", [], _OVERHEADS
-        )
-        self._attempts = CounterTally(
-            "fairlead_attempts", "Calls to providers, by how they ended.", ["model", "outcome"]
-        )
-        self._tokens = CounterTally("fairlead_tokens", "Billable tokens.", ["model", "direction"])
-        self._cost = CounterTally("fairlead_cost_usd", "Cost of all attempts, in dollars.", ["model"])
-        for counter in (self._requests, self._matches, self._attempts, self._tokens, self._cost):
-            self.registry.register(counter)
-        for histogram in (self._duration, self._overhead):
-            self.registry.register(histogram)
+        self.targets = CalledTargets()
 
-    def gauge(self, name: str, help_: str, read: Callable[[], float]) -> None:
+        def counter(metric: Metric) -> CounterTally:
+            return CounterTally(metric.value, max_series=max_series)
+
+        def histogram(metric: Metric) -> HistogramTally:
+            return HistogramTally(metric.value, max_series=max_series)
+
+        self._requests = counter(Metric.REQUESTS)
+        self._duration = histogram(Metric.REQUEST_DURATION)
+        self._matches = counter(Metric.RULE_MATCHES)
+        self._overhead = histogram(Metric.OVERHEAD)
+        self._attempts = counter(Metric.ATTEMPTS)
+        self._tokens = counter(Metric.TOKENS)
+        self._cost = counter(Metric.COST)
+        self._calls = histogram(Metric.GEN_AI_OPERATION_DURATION)
+        self._call_tokens = histogram(Metric.GEN_AI_TOKEN_USAGE)
+        self._served = histogram(Metric.GEN_AI_REQUEST_DURATION)
+        self._first_token = histogram(Metric.GEN_AI_FIRST_TOKEN)
+        self._output_token = histogram(Metric.GEN_AI_OUTPUT_TOKEN)
+        self._tallies = [each for each in vars(self).values() if isinstance(each, CounterTally | HistogramTally)]
+        for tally in self._tallies:
+            self.registry.register(tally)
+        self.counter_of(
+            Metric.SERIES_OVERFLOWED, lambda: [((tally.name,), float(tally.overflows)) for tally in self._tallies]
+        )
+
+    def gauge(self, metric: Metric, read: Callable[[], float]) -> None:
         """Register a value that is read on each scrape."""
-        Gauge(name, help_, registry=self.registry).set_function(read)
+        self.gauge_of(metric, lambda: [((), float(read()))])
+
+    def gauge_of(self, metric: Metric, read: Callable[[], Samples]) -> None:
+        """Register values with labels that are read on each scrape."""
+        self.registry.register(GaugeReading(metric.value, read))
+
+    def counter(self, metric: Metric, read: Callable[[], float]) -> None:
+        """Register a number that grows elsewhere and is read on each scrape."""
+        self.counter_of(metric, lambda: [((), float(read()))])
+
+    def counter_of(self, metric: Metric, read: Callable[[], Samples]) -> None:
+        """Register numbers with labels that grow elsewhere and are read on each scrape."""
+        self.registry.register(CounterReading(metric.value, read))
 
     def count_refusal(self, status: int) -> None:
         """A request that was refused before anything was decided about it."""
         self._requests.add((NO_MODEL, str(status)))
 
-    def count(self, record: DecisionRecord) -> None:
-        """A finished request."""
+    def count(self, record: DecisionRecord, table: Table) -> None:
+        """A finished request; ``table`` is the one that decided it."""
         model = record.chosen or NO_MODEL
         self._requests.add((model, str(record.status)))
         self._duration.observe((model,), record.duration_microseconds / 1e6)
         self._overhead.observe((), record.overhead_microseconds / 1e6)
         if record.policy is not None:
             self._matches.add((record.policy.key,))
+        if not record.attempts:
+            return
+        operation = OPERATION_NAMES.get(record.facts.request_type, "other")
         for attempt in record.attempts:
-            self._attempts.add((attempt.model, attempt.outcome.value))
-            if attempt.usage is not None:
-                self._tokens.add((attempt.model, "input"), attempt.usage.input_tokens)
-                self._tokens.add((attempt.model, "output"), attempt.usage.output_tokens)
-                self._cost.add((attempt.model,), attempt.cost_micro_usd / 1e6)
+            self._count_attempt(attempt, operation, table)
+        self._count_served(record, operation, table)
+
+    def _count_attempt(self, attempt: Attempt, operation: str, table: Table) -> None:
+        model, usage = attempt.model, attempt.usage
+        self._attempts.add((model, attempt.outcome.value))
+        called = self.targets.of(table, model, attempt.endpoint)
+        target = (operation, called.provider, called.model, called.address, called.port)
+        self._calls.observe((*target, attempt.error or ""), attempt.duration_microseconds / 1e6)
+        if usage is None:
+            return
+        self._tokens.add((model, "input"), usage.input_tokens)
+        self._tokens.add((model, "output"), usage.output_tokens)
+        self._cost.add((model,), attempt.cost_micro_usd / 1e6)
+        if not usage.estimated:  # the convention: what cannot be counted is not reported
+            self._call_tokens.observe((*target, "input"), usage.input_tokens)
+            self._call_tokens.observe((*target, "output"), usage.output_tokens)
+
+    def _count_served(self, record: DecisionRecord, operation: str, table: Table) -> None:
+        last = record.attempts[-1]
+        called = self.targets.of(table, last.model, last.endpoint)
+        served = (operation, called.provider, called.model)
+        self._served.observe((*served, record.error or ""), record.duration_microseconds / 1e6)
+        first = record.committed_microseconds
+        if first is None or not record.facts.stream or record.outcome is not Outcome.SUCCEEDED:
+            return
+        self._first_token.observe(served, first / 1e6)
+        if record.usage.output_tokens > 1 and not record.usage.estimated:
+            rest = max(0, record.duration_microseconds - first)
+            self._output_token.observe(served, rest / 1e6 / (record.usage.output_tokens - 1))
 
     def render(self) -> bytes:
         """The text exposition format."""

@@ -8,12 +8,15 @@ from functools import lru_cache
 
 import msgspec
 
-from fairlead_contract.decision import BudgetUse, DecisionRecord, Facts, Outcome, PolicyUsed, SnapshotUsed, Usage
+from fairlead_contract.decision import BudgetUse, CacheUse, DecisionRecord, Facts, Outcome, PolicyUsed, Stages, Usage
+from fairlead_router.config.table import Table
 from fairlead_router.dispatch.job import Job
 from fairlead_router.record.lines import LineSink
 from fairlead_router.record.metrics import Metrics
 from fairlead_router.record.sink import RecordSink
 from fairlead_router.select.selection import Selection
+from fairlead_router.trace.context import TraceContext
+from fairlead_router.trace.telemetry import Telemetry
 
 _MAX_WAITING = 256
 _LEVELS = {Outcome.TRUNCATED: "warning"}
@@ -46,6 +49,7 @@ class AccessLine(msgspec.Struct, rename="camel", omit_defaults=True):
     cost_micro_usd: int = 0
     overhead: float = 0.0
     error: str | None = None
+    trace_id: str | None = None
 
 
 class Finished(msgspec.Struct):
@@ -60,18 +64,23 @@ class Finished(msgspec.Struct):
     status: int
     outcome: Outcome
     error: str | None
-    snapshot: SnapshotUsed
+    table: Table
+    """The one that decided."""
     facts: Facts | None = None
     client_request_id: str | None = None
     policy: PolicyUsed | None = None
     selection: Selection | None = None
     job: Job | None = None
+    stages: Stages | None = None
+    trace: TraceContext | None = None
     committed_seconds: float | None = None
     budgets: tuple[BudgetUse, ...] = ()
+    cache: CacheUse | None = None
+    idempotent_replay: bool = False
 
 
 class Recorder:
-    """Feeds sink, access log and metrics, off the path of the request; whoever reads them asks here.
+    """Feeds sink, access log, metrics and telemetry, off the path of the request; whoever reads them asks here.
 
     ``defer`` is given :meth:`flush` to be called a little later; many requests at once are encoded and counted in a
     fraction of the time that they take one by one. Without it everything happens at once.
@@ -85,12 +94,14 @@ class Recorder:
         *,
         router: str,
         defer: Callable[[Callable[[], None]], object] | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._sink = sink
         self._metrics = metrics
         self._access = access
         self._router = router
         self._defer = defer
+        self._telemetry = telemetry
         self._waiting: list[tuple[Finished, DecisionRecord | None]] = []
 
     def finish(self, finished: Finished) -> None:
@@ -115,7 +126,9 @@ class Recorder:
                 self._metrics.count_refusal(finished.status)
             else:
                 self._sink.put(record)
-                self._metrics.count(record)
+                self._metrics.count(record, finished.table)
+                if self._telemetry is not None:
+                    self._telemetry.note(record, finished.trace, finished.table)
             if self._access is not None:
                 self._access.put(msgspec.json.encode(_access_line(finished, record)) + b"\n")
 
@@ -141,8 +154,10 @@ class Recorder:
             id=finished.id,
             time=round(finished.arrived_at * 1_000_000),
             client_request_id=finished.client_request_id,
+            trace_id=None if finished.trace is None else finished.trace.trace_id,
+            span_id=None if finished.trace is None else finished.trace.span_id,
             router=self._router,
-            snapshot=finished.snapshot,
+            snapshot=finished.table.used,
             facts=facts,
             policy=finished.policy,
             strategy=None if selection is None else selection.strategy,
@@ -153,8 +168,8 @@ class Recorder:
             chosen=None if job is None or job.chosen is None else job.chosen.key,
             propensity=None if selection is None else selection.propensity,
             panic=job.panic if job is not None else selection is not None and selection.panic,
-            draws=() if selection is None else selection.draws,
-            state=() if selection is None else selection.state,
+            draws=() if selection is None else (*selection.draws, *(() if job is None else job.draws)),
+            state=() if selection is None else (*selection.state, *(() if job is None else job.state)),
             budgets=finished.budgets,
             attempts=() if job is None else tuple(job.attempts),
             outcome=finished.outcome,
@@ -164,9 +179,12 @@ class Recorder:
             if finished.committed_seconds is None
             else round(finished.committed_seconds * 1_000_000),
             duration_microseconds=round(finished.duration_seconds * 1_000_000),
+            stages=finished.stages,
             overhead_microseconds=max(0, round((finished.duration_seconds - waited) * 1_000_000)),
             usage=Usage() if job is None else job.usage,
             cost_micro_usd=0 if job is None else job.cost_micro_usd,
+            cache=finished.cache,
+            idempotent_replay=finished.idempotent_replay,
             outcome_key=finished.id,
         )
 
@@ -194,6 +212,7 @@ def _access_line(finished: Finished, record: DecisionRecord | None) -> AccessLin
         path=finished.path,
         outcome=finished.outcome.value,
         error=finished.error,
+        trace_id=None if finished.trace is None else finished.trace.trace_id,
     )
     if record is not None:
         line.workspace = record.facts.workspace

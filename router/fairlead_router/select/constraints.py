@@ -12,6 +12,7 @@ import msgspec
 from fairlead_contract.decision import Facts, Removal, RemovedBy
 from fairlead_contract.fragments import Constraints, ModelRef, WorkspaceFragment
 from fairlead_router.config.table import EndpointEntry, ModelEntry, TargetEntry
+from fairlead_router.select.expectations import Limits
 
 _MODEL_TYPE = {
     "Chat": "Chat",
@@ -31,6 +32,8 @@ class HardConstraints(msgspec.Struct, frozen=True):
     """One set per layer that names regions: an endpoint must lie in each."""
     allowed: tuple[ModelRef, ...] | None
     """``None`` allows every model."""
+    limits: Limits | None = None
+    """On cost, latency and success; ``None``: there are none."""
 
     @classmethod
     def of(cls, layers: Iterable[Constraints], workspace: WorkspaceFragment | None) -> HardConstraints:
@@ -47,6 +50,7 @@ class HardConstraints(msgspec.Struct, frozen=True):
             frozenset(name for layer in every for name in layer.compliance),
             tuple(frozenset(layer.regions) for layer in every if layer.regions),
             allowed,
+            Limits.of(every),
         )
 
     def endpoints_allowed(self, entry: ModelEntry) -> tuple[EndpointEntry, ...]:

@@ -31,6 +31,19 @@ def pick_by_weight(items: Sequence[W], number: float) -> W:
     return next((item for item in reversed(items) if item.weight), items[-1])
 
 
+def pick_by_share(shares: Sequence[float], number: float) -> int:
+    """The place that ``number``, drawn from [0, 1), falls on when shares are laid end to end; even ones if all are 0."""
+    total = sum(shares)
+    if total <= 0:
+        return min(int(number * len(shares)), len(shares) - 1)
+    point = number * total
+    for place, share in enumerate(shares):
+        point -= share
+        if point < 0:
+            return place
+    return max(place for place, share in enumerate(shares) if share)
+
+
 class DrawSource(Protocol):
     """Where a decision gets its random numbers."""
 

@@ -1,4 +1,4 @@
-"""Selecting: constraints, then breakers, then affinity, then canary, then strategy.
+"""Selecting: constraints, then health and breakers, then strategy, then canary, then affinity.
 
 ``select`` is a pure function: the same policy, facts, view and draws give the same selection, in the pipeline, in an
 explanation and in a replay.
@@ -7,17 +7,19 @@ explanation and in a replay.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
 from fairlead_contract.decision import CanaryAssignment, Candidate, Draw, Facts, Removal, RemovedBy, StateRead
 from fairlead_contract.fragments import Canary, Cause, Constraints, Unit, WorkspaceFragment
 from fairlead_router.config.table import ModelEntry, PolicyEntry, TargetEntry
+from fairlead_router.select.considered import Considered, apply_breakers, apply_limits
 from fairlead_router.select.constraints import HardConstraints, removal
 from fairlead_router.select.draws import DrawSource
-from fairlead_router.select.strategies import STRATEGIES, Ranking
-from fairlead_router.select.view import BreakerState, StateView
+from fairlead_router.select.outlook import Expected, Outlook, expect_costs, expect_latencies
+from fairlead_router.select.reader import Reader
+from fairlead_router.select.strategies import LOOKS_AHEAD, NO_OUTLOOK, STRATEGIES, Ranking
+from fairlead_router.select.view import StateView
 
 _UNITS: tuple[Unit, ...] = ("User", "Session", "Request")
 
@@ -43,27 +45,6 @@ class Selection(msgspec.Struct, frozen=True):
     draws: tuple[Draw, ...] = ()
     state: tuple[StateRead, ...] = ()
     panic: bool = False
-
-
-@dataclass(slots=True)
-class _Considered:
-    target: TargetEntry
-    role: str
-    removed: Removal | None
-    probability: float = 0.0
-    stands_in: bool = True
-    """Whether it may be tried although nobody before it was: a fallback only if it is one for errors."""
-
-    def to_candidate(self) -> Candidate:
-        target = self.target
-        return Candidate(
-            name=target.name,
-            model=target.key,
-            role=self.role,
-            weight=target.weight,
-            probability=self.probability,
-            removed=self.removed,
-        )
 
 
 def unit_value(unit: Unit, facts: Facts, decision_id: str) -> tuple[Unit, str]:
@@ -92,8 +73,9 @@ def select(
     hard = HardConstraints.of((fragment.constraints,), workspace)
     targets, canary, fallbacks = _consider(policy, facts, hard)
     everyone = [*targets, *([] if canary is None else [canary]), *fallbacks]
-    state: list[StateRead] = []
-    panic = _apply_breakers(everyone, view, hard, state, now)
+    reader = Reader(view, now)
+    apply_limits(everyone, facts, hard, reader)
+    panic = apply_breakers(everyone, hard, reader)
     drawn: list[Draw] = []
 
     def draw(purpose: str, unit: Unit) -> float:
@@ -106,7 +88,9 @@ def select(
     ranking = Ranking((), {})
     if left:
         ranking = STRATEGIES[fragment.strategy](
-            [considered.target for considered in left], lambda: draw("strategy", "Request")
+            [considered.target for considered in left],
+            lambda: draw("strategy", "Request"),
+            _expect(left, fragment.strategy, facts, hard, reader) if fragment.strategy in LOOKS_AHEAD else NO_OUTLOOK,
         )
     share, assigned = _draw_canary(canary, fragment.canary, draw, alone=not left)
     order = [*ranking.order]
@@ -117,9 +101,7 @@ def select(
     if canary is not None:
         canary.probability = share
 
-    pinned = _pinned(order, canary, view.pinned_model)
-    if fragment.affinity is not None and view.pinned_model is not None:
-        state.append(StateRead(key="affinity", value=view.pinned_model))
+    pinned = None if fragment.affinity is None else _pinned(order, canary, reader.pinned_model)
     if pinned is not None:
         order = [pinned, *(target for target in order if target is not pinned)]
         for considered in everyone:
@@ -144,7 +126,7 @@ def select(
         ),
         affinity=None if pinned is None else pinned.key,
         draws=tuple(drawn),
-        state=tuple(state),
+        state=tuple(reader.state),
         panic=panic,
     )
 
@@ -155,9 +137,10 @@ def select_direct(
     """Select for a request that names a model: that one or none."""
     hard = HardConstraints.of((Constraints(),), workspace)
     target = TargetEntry("direct", entry.key, entry, 100, None, None)
-    considered = _Considered(target, "Direct", removal(target, facts, hard), 1.0)
-    state: list[StateRead] = []
-    panic = _apply_breakers([considered], view, hard, state, now)
+    considered = Considered(target, "Direct", removal(target, facts, hard), 1.0)
+    reader = Reader(view, now)
+    apply_limits([considered], facts, hard, reader)
+    panic = apply_breakers([considered], hard, reader)
     plan = (entry,) if considered.removed is None else ()
     return Selection(
         plan=plan,
@@ -166,19 +149,19 @@ def select_direct(
         hard=hard,
         strategy="Direct",
         propensity=1.0 if plan else None,
-        state=tuple(state),
+        state=tuple(reader.state),
         panic=panic,
     )
 
 
 def _consider(
     policy: PolicyEntry, facts: Facts, hard: HardConstraints
-) -> tuple[list[_Considered], _Considered | None, list[_Considered]]:
+) -> tuple[list[Considered], Considered | None, list[Considered]]:
     """Targets, canary and fallbacks, held against the hard constraints."""
-    targets = [_Considered(target, "Target", _removal(target, facts, hard)) for target in policy.targets]
+    targets = [Considered(target, "Target", _removal(target, facts, hard)) for target in policy.targets]
     canary, stated = policy.canary, policy.fragment.canary
     fallbacks = [
-        _Considered(
+        Considered(
             fallback.target, "Fallback", removal(fallback.target, facts, hard), stands_in="Error" in fallback.causes
         )
         for fallback in policy.fallbacks
@@ -187,13 +170,13 @@ def _consider(
         targets,
         None
         if canary is None or stated is None
-        else _Considered(canary, "Canary", removal(canary, facts, hard), stands_in=stated.weight_percent > 0),
+        else Considered(canary, "Canary", removal(canary, facts, hard), stands_in=stated.weight_percent > 0),
         fallbacks,
     )
 
 
 def _draw_canary(
-    canary: _Considered | None, fragment: Canary | None, draw: Callable[[str, Unit], float], *, alone: bool
+    canary: Considered | None, fragment: Canary | None, draw: Callable[[str, Unit], float], *, alone: bool
 ) -> tuple[float, bool]:
     """Its share of the requests (all of them if it stands ``alone``), and whether this one is among them."""
     if canary is None or fragment is None or canary.removed is not None:
@@ -211,47 +194,21 @@ def _removal(target: TargetEntry, facts: Facts, hard: HardConstraints) -> Remova
     return found
 
 
-def _apply_breakers(
-    everyone: Sequence[_Considered], view: StateView, hard: HardConstraints, state: list[StateRead], now: float
-) -> bool:
-    """Remove who is broken; if that leaves nobody, put back the least bad and say so by returning true.
-
-    Least bad is whose breaker lets a probe through soonest.
-    """
-    waits: list[tuple[float, _Considered]] = []
-    available = False
-    for considered in everyone:
-        entry = considered.target.entry
-        if considered.removed is not None or entry is None:
-            continue
-        shortest: float | None = None
-        closed = False
-        for endpoint in hard.endpoints_allowed(entry):
-            breaker = view.breakers.view(entry.key, endpoint.name, now)
-            if breaker.state is not BreakerState.CLOSED:
-                text = breaker.state.value
-                if breaker.state is BreakerState.OPEN:
-                    text = f"{text} {breaker.opens_again_in_seconds:.3f}s"
-                state.append(StateRead(key=f"breaker:{entry.key}@{endpoint.name}", value=text))
-            if breaker.state is BreakerState.OPEN:
-                wait = breaker.opens_again_in_seconds
-                shortest = wait if shortest is None else min(shortest, wait)
-            else:
-                closed = True
-        if closed or shortest is None:
-            available = available or considered.stands_in
-            continue
-        message = f"its circuit breaker is open for {shortest:.1f} s more"
-        considered.removed = Removal(by=RemovedBy.CIRCUIT_BREAKER, message=message)
-        if considered.stands_in:
-            waits.append((shortest, considered))
-    if available or not waits:
-        return False
-    min(waits, key=lambda pair: pair[0])[1].removed = None
-    return True
+def _expect(left: Sequence[Considered], strategy: str, facts: Facts, hard: HardConstraints, reader: Reader) -> Outlook:
+    """What ``strategy`` needs to know of the candidates."""
+    outlook: dict[str, Expected] = {}
+    if strategy == "LeastCost":
+        outlook = expect_costs([considered.target for considered in left], facts, reader)
+    elif strategy == "LowestLatency":
+        targets = [considered.target for considered in left]
+        allowed = [() if target.entry is None else hard.endpoints_allowed(target.entry) for target in targets]
+        outlook = expect_latencies(zip(targets, allowed, strict=True), facts, reader)
+    for considered in left:
+        considered.expected = outlook.get(considered.target.name)
+    return outlook
 
 
-def _pinned(order: list[TargetEntry], canary: _Considered | None, model: str | None) -> TargetEntry | None:
+def _pinned(order: list[TargetEntry], canary: Considered | None, model: str | None) -> TargetEntry | None:
     if model is None:
         return None
     for target in order:
@@ -262,7 +219,7 @@ def _pinned(order: list[TargetEntry], canary: _Considered | None, model: str | N
     return None
 
 
-def _propensity(everyone: Sequence[_Considered], plan: tuple[ModelEntry, ...]) -> float | None:
+def _propensity(everyone: Sequence[Considered], plan: tuple[ModelEntry, ...]) -> float | None:
     """The same model may stand in several places (a target that is also the canary): their probabilities add up."""
     if not plan:
         return None

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import msgspec
 
+from fairlead_router.select.statistics import NOTHING_MEASURED, Statistics
+
 
 class BreakerState(StrEnum):
     """States of a circuit breaker (Nygard, Release It!)."""
@@ -28,6 +30,7 @@ class BreakerView:
 
 
 CLOSED = BreakerView(BreakerState.CLOSED)
+HALF_OPEN = BreakerView(BreakerState.HALF_OPEN)
 
 
 class Breakers(Protocol):
@@ -49,9 +52,45 @@ class RecordedBreakers:
         return self.states.get(f"{model}@{endpoint}", CLOSED)
 
 
+class Health(Protocol):
+    """What active checks found, by provider (``namespace/name``) and endpoint name."""
+
+    @property
+    def all_healthy(self) -> bool:
+        """Nobody is unhealthy: nobody need be asked for."""
+        ...
+
+    def healthy(self, provider: str, endpoint: str) -> bool:
+        """Whether requests may go there; one that is not checked is healthy."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedHealth:
+    """Health as a record or a test states it: these are unhealthy, all others are not."""
+
+    unhealthy: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def all_healthy(self) -> bool:
+        """See :class:`Health`."""
+        return not self.unhealthy
+
+    def healthy(self, provider: str, endpoint: str) -> bool:
+        """See :class:`Health`."""
+        return (provider, endpoint) not in self.unhealthy
+
+
+ALL_HEALTHY = RecordedHealth()
+
+
 class StateView(msgspec.Struct, frozen=True):
     """What a selection may know of shared state."""
 
     breakers: Breakers
     pinned_model: str | None = None
     """The model that affinity holds this request's unit on, if any."""
+    health: Health = ALL_HEALTHY
+    statistics: Statistics = NOTHING_MEASURED
+    unix_seconds: float = 0.0
+    """The time by which prices hold."""

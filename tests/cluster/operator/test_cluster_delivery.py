@@ -204,7 +204,7 @@ async def test_a_snapshot_that_must_not_be_loaded_is_refused_with_its_reason_and
     await world.start()
     await world.apply(FAST, SLOW, CHAT)
     await world.settle()
-    await world.apply(policy("chat", "slow", strategy="LeastCost"))
+    await world.apply(policy("chat", "slow", strategy="Pareto"))
     await world.shows(CHAT, "Accepted", "False", "NotImplemented")
     await world.all_run_what_is_published()
     one, _ = world.installation.routers

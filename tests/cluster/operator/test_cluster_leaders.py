@@ -134,7 +134,7 @@ async def test_both_watch_one_leads_and_hands_over_at_once_when_asked_to_end(wor
 async def test_a_leader_that_is_killed_is_succeeded_and_the_history_goes_on(world: World) -> None:
     """With the usual fifteen seconds, and an object whose last good generation is in force."""
     one, _ = await two_operators(world)
-    await world.apply(policy("chat", "slow", strategy="LeastCost"))
+    await world.apply(policy("chat", "slow", strategy="Pareto"))
     await world.shows(CHAT, "Accepted", "False", "NotImplemented")
     before, specs = await world.published(), [(await world.read(each))["spec"] for each in (FAST, SLOW, CHAT)]
     async with nothing_goes_back(world) as seen:

@@ -127,7 +127,7 @@ async def test_what_the_compiler_refuses_leaves_the_last_good_in_force_and_all_o
     await world.settle()
     untouched = version_of(await world.read(other))
 
-    await world.apply(policy("chat", "slow", strategy="LeastCost"))
+    await world.apply(policy("chat", "slow", strategy="Pareto"))
     said = await world.shows(chat, "Accepted", "False", "NotImplemented")
     assert said["message"].startswith("spec.strategy: ")
     found = await world.read(chat)
@@ -191,7 +191,7 @@ def _paused(value: str | None) -> dict[str, object]:
 async def test_events_tell_what_happened_and_an_object_that_flips_cannot_flood_the_namespace(world: World) -> None:
     kubectl = world.installation.control_plane.kubectl
     await world.start(routers=1)
-    good, bad = policy("chat", "fast"), policy("chat", "fast", strategy="LeastCost")
+    good, bad = policy("chat", "fast"), policy("chat", "fast", strategy="Pareto")
     await world.apply(FAST, good)
     await world.settle()
     for _ in range(20):

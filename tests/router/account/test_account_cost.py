@@ -108,7 +108,7 @@ def test_no_usage_within_the_bound_costs_more_than_the_bound(
         a_model(**limits[limited_by]),
         body_bytes=body_bytes,
         max_output_tokens=longest if limited_by == "request" else None,
-        choices=choices,
+        generations=choices,
     )
     most = longest * choices
     usage = data.draw(
@@ -137,8 +137,8 @@ def test_the_output_is_bounded_by_the_request_else_by_what_the_model_declares(
     asked: int | None, model: dict[str, Any], output_tokens: int
 ) -> None:
     price = Price(0, output=DOLLAR)
-    assert upper_bound(price, a_model(**model), body_bytes=0, max_output_tokens=asked, choices=1) == output_tokens
+    assert upper_bound(price, a_model(**model), body_bytes=0, max_output_tokens=asked, generations=1) == output_tokens
 
 
 def test_a_model_without_a_price_reserves_nothing() -> None:
-    assert upper_bound(None, a_model(), body_bytes=1000, max_output_tokens=1000, choices=1) == 0
+    assert upper_bound(None, a_model(), body_bytes=1000, max_output_tokens=1000, generations=1) == 0

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_router.dialect.openai_request import ChatRequest, parse_chat_request
+from fairlead_router.dialect.openai_chat import parse_chat_request
+from fairlead_router.dialect.openai_request import ModelRequest
 from fairlead_router.errors import RouterError
 
 HI = [{"role": "user", "content": "hi"}]
@@ -20,7 +21,7 @@ def body(**fields: Any) -> bytes:
     return json.dumps({"model": "auto", "messages": HI} | fields).encode()
 
 
-def parsed(**fields: Any) -> ChatRequest:
+def parsed(**fields: Any) -> ModelRequest:
     return parse_chat_request(body(**fields))
 
 

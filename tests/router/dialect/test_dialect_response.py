@@ -140,6 +140,11 @@ def test_a_stream_is_finished_at_a_finish_reason_and_done_at_done() -> None:
     assert states == [(False, False), (True, False), (True, True)]
 
 
+def test_done_is_the_end_of_an_answer_and_never_an_answer() -> None:
+    with pytest.raises(BadAnswer, match="empty_stream"):
+        reader().passes(b"[DONE]")
+
+
 @pytest.mark.parametrize(
     ("fields", "strip", "passes"),
     [

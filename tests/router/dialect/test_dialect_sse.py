@@ -108,3 +108,49 @@ payload = st.text('ab {}"\u20ac:', min_size=1, max_size=8).map(lambda text: f"<{
 def test_what_was_written_as_data_lines_is_read_back(lines: list[bytes], end: bytes, named: bool) -> None:
     event = (b"event: x" + end if named else b"") + b"".join(b"data: " + line + end for line in lines) + end
     assert event_data(event) == b"\n".join(lines)
+
+
+def plain_events(data: bytes) -> tuple[list[bytes], bytes]:
+    """The same as :class:`EventSplitter` by looking at one line after the other; source: WHATWG HTML, 9.2.6."""
+    events, event = [], b""
+    for line in data.splitlines(keepends=True):
+        event += line
+        if line in {b"\n", b"\r\n"} and event not in {b"\n", b"\r\n"}:
+            events.append(event)
+            event = b""
+    return events, event
+
+
+lines = st.lists(
+    st.tuples(
+        st.sampled_from([b"data: x", b"data:", b": ping", b"id", b"\xe2\x82\xac"]), st.sampled_from([b"\n", b"\r\n"])
+    ),
+    min_size=1,
+    max_size=4,
+).map(lambda parts: b"".join(text + end for text, end in parts))
+whole_streams = st.lists(st.tuples(lines, st.sampled_from([b"\n", b"\r\n"])).map(b"".join), max_size=6).map(b"".join)
+
+
+@given(whole_streams, lines, st.lists(st.integers(0, 200), max_size=30))
+def test_a_plain_reading_line_by_line_finds_the_same_events(whole: bytes, rest: bytes, cuts: list[int]) -> None:
+    assert split(whole + rest, cuts) == plain_events(whole + rest)
+
+
+@given(whole_streams, streams, st.lists(st.integers(0, 200), max_size=10))
+def test_the_events_of_two_streams_one_after_the_other_are_those_of_each(
+    one: bytes, two: bytes, cuts: list[int]
+) -> None:
+    first, nothing = split(one, [])
+    second, pending = split(two, [])
+    assert nothing == b""
+    assert split(one + two, cuts) == (first + second, pending)
+
+
+@given(whole_streams, st.lists(st.integers(0, 200), max_size=10), st.integers(1, 40))
+def test_a_limit_refuses_exactly_the_streams_that_have_a_larger_event(data: bytes, cuts: list[int], limit: int) -> None:
+    events, _ = split(data, [])
+    if all(len(event) <= limit for event in events):
+        assert split(data, cuts, limit)[0] == events
+    else:
+        with pytest.raises(EventTooLarge):
+            split(data, cuts, limit)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
-from aiohappyeyeballs import AddrInfoType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_router.dispatch.addresses import AddressRefused, GuardedSockets, refusal
+from fairlead_router.dispatch.addresses import refusal
 from fairlead_router.settings import networks
 
 METADATA = "the address of a cloud metadata service"
@@ -97,20 +94,3 @@ def test_whatever_address_a_name_resolves_to_there_is_an_answer_and_allowing_it_
     refusal(str(address), ())
     everything = networks("0.0.0.0/0,::/0")
     assert refusal(str(address), everything) is None
-
-
-def info(address: str) -> AddrInfoType:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, 443))
-
-
-def test_no_socket_is_made_for_a_refused_address_and_the_error_says_how_to_mend_it() -> None:
-    with pytest.raises(
-        AddressRefused, match=r"169\.254\.169\.254 is the address of a cloud metadata.*FAIRLEAD_ALLOW_NETWORKS"
-    ):
-        GuardedSockets(())(info("169.254.169.254"))
-
-
-def test_sockets_for_allowed_addresses_do_not_block() -> None:
-    with GuardedSockets(networks("loopback"))(info("127.0.0.1")) as made:
-        assert made.getblocking() is False

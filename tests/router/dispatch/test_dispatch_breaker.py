@@ -119,10 +119,50 @@ def test_half_open_only_so_many_probes_pass_at_a_time() -> None:
     assert [breaker.acquire(11), breaker.acquire(11)] == [True, False]
 
 
-def test_a_probe_that_succeeds_closes_it_and_forgets_what_was() -> None:
+def passed(breaker: Played, requests: int, now: float) -> int:
+    return sum(breaker.acquire(now) for _ in range(requests))
+
+
+def test_after_a_good_probe_a_tenth_then_half_then_all_requests_pass() -> None:
     breaker = opened().succeeded(10.0)
-    assert breaker.breaker.view(10.0) == CLOSED
+    assert breaker.breaker.ramp_percent == 10
+    assert passed(breaker, 100, 10.0) == 10
+    assert breaker.succeeded(10, 10).breaker.ramp_percent == 10
+    assert breaker.succeeded(10).breaker.ramp_percent == 50
+    assert passed(breaker, 100, 10.0) == 50
+    assert breaker.succeeded(10, 10).state(10) is BreakerState.HALF_OPEN
+    assert breaker.succeeded(10).breaker.view(10.0) == CLOSED
+    assert passed(breaker, 100, 10.0) == 100
+
+
+def test_the_first_request_after_a_good_probe_passes_so_that_rare_traffic_climbs_too() -> None:
+    assert opened().succeeded(10.0).acquire(10.0)
+
+
+@pytest.mark.parametrize(("later", "share"), [(14.9, 10), (15.0, 50), (19.9, 50), (20.0, None), (500.0, None)])
+def test_stages_end_by_themselves_when_few_requests_come(later: float, share: int | None) -> None:
+    breaker = opened().succeeded(10.0)
+    assert (breaker.state(later) is BreakerState.CLOSED) is (share is None)
+    breaker.acquire(later)
+    assert breaker.breaker.ramp_percent == share
+
+
+@pytest.mark.parametrize("successes", [0, 2, 3, 5])
+def test_a_failure_on_the_ramp_opens_it_again_for_longer(successes: int) -> None:
+    breaker = opened().succeeded(10.0).succeeded(*[10.0] * successes).failed(11)
+    assert breaker.open_seconds(11) == 20
+    assert breaker.breaker.ramp_percent is None
+
+
+def test_once_closed_it_has_forgotten_what_was() -> None:
+    breaker = opened().succeeded(10.0, *[10.0] * 6)
     assert breaker.failed(10, 11).state(11) is BreakerState.CLOSED
+
+
+def test_after_a_mere_wait_a_good_probe_closes_it_at_once() -> None:
+    breaker = played()
+    breaker.breaker.wait(0.0, 5.0, RULES)
+    assert breaker.succeeded(5.0).breaker.view(5.0) == CLOSED
 
 
 def test_openings_that_follow_one_another_double_until_the_longest() -> None:
@@ -137,13 +177,13 @@ def test_openings_that_follow_one_another_double_until_the_longest() -> None:
 def test_after_a_window_without_failures_the_next_opening_is_short_again() -> None:
     breaker = opened().failed(10.0)
     assert breaker.open_seconds(10.0) == 20
-    breaker.succeeded(30.0, 31.0, 91.0).failed(92, 92, 92)
-    assert breaker.open_seconds(92.0) == 10
+    breaker.succeeded(30.0, 31.0, 101.0).failed(102, 102, 102)
+    assert breaker.open_seconds(102.0) == 10
 
 
 def test_a_success_soon_after_closing_does_not_make_the_next_opening_short() -> None:
-    breaker = opened().failed(10.0).succeeded(30.0, 31.0).failed(32, 32, 32)
-    assert breaker.open_seconds(32.0) == 40
+    breaker = opened().failed(10.0).succeeded(30.0, 41.0).failed(42, 42, 42)
+    assert breaker.open_seconds(42.0) == 40
 
 
 def test_opening_again_right_after_a_probe_succeeded_is_longer_still() -> None:
@@ -179,7 +219,7 @@ def test_a_wait_opens_for_as_long_as_was_asked_and_counts_no_failure() -> None:
     breaker = played()
     breaker.breaker.wait(0.0, 7.0, RULES)
     assert breaker.open_seconds(0) == 7.0
-    assert breaker.breaker.failures == 0
+    assert breaker.breaker.window.failures == 0
     assert breaker.succeeded(7.0).failed(8, 9).state(9) is BreakerState.CLOSED
 
 

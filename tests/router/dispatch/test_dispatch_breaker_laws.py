@@ -9,6 +9,7 @@ from fairlead_router.dispatch.breaker import Breaker, BreakerRules
 from fairlead_router.select.view import BreakerState
 
 LONGEST_JITTER = 1.1
+LONGEST_RAMP = 10.0
 ROUNDING_SECONDS = 1e-6
 seconds = st.floats(0, 200, allow_nan=False)
 
@@ -46,9 +47,10 @@ class BreakerMachine(RuleBasedStateMachine):
     @rule()
     def a_request_comes(self) -> None:
         before, passed = self._state(), self.breaker.acquire(self.now, self.given)
+        assert self._state() is before
         if before is not BreakerState.HALF_OPEN:
             assert passed is (before is BreakerState.CLOSED)
-        if before is BreakerState.HALF_OPEN:
+        elif self.breaker.ramp_percent is None:
             assert passed is (self.probing < self.given.half_open_requests)
             self.probing += passed
 
@@ -62,7 +64,7 @@ class BreakerMachine(RuleBasedStateMachine):
         self.probing = 0
         if ending == "succeeded":
             self.breaker.succeeded(self.now, self.given)
-            assert self._state() is BreakerState.CLOSED
+            assert self._state() is not BreakerState.OPEN
         elif ending == "failed":
             self.breaker.failed(self.now, self.given, retry_after_seconds=retry_after)
             assert self._state() is BreakerState.OPEN
@@ -90,8 +92,13 @@ class BreakerMachine(RuleBasedStateMachine):
 
     @invariant()
     def counts_are_those_of_the_window(self) -> None:
-        assert self.breaker.successes >= 0
-        assert self.breaker.failures >= 0
+        assert self.breaker.window.successes >= 0
+        assert self.breaker.window.failures >= 0
+
+    @invariant()
+    def a_ramp_ends(self) -> None:
+        if self.breaker.ramp_percent is not None:
+            assert self.breaker.view(self.now + LONGEST_RAMP).state is BreakerState.CLOSED
 
 
 TestBreaker = BreakerMachine.TestCase

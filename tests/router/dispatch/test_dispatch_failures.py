@@ -1,13 +1,8 @@
-"""What a provider's refusal means, and how long it asks to wait."""
+"""What a provider's refusal means."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from fairlead_contract.decision import Outcome
 from fairlead_router.dispatch.failures import (
@@ -17,55 +12,8 @@ from fairlead_router.dispatch.failures import (
     bad_answer,
     no_money,
     not_reached,
-    retry_after_seconds,
     timed_out,
 )
-
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
-def date(seconds: float) -> str:
-    return format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
-
-
-@pytest.mark.parametrize(
-    ("header", "milliseconds", "seconds"),
-    [
-        (None, None, None),
-        ("30", None, 30.0),
-        (" 30 ", None, 30.0),
-        ("1.5", None, 1.5),
-        ("0", None, 0.0),
-        (None, "1500", 1.5),
-        ("30", "1500", 1.5),
-        ("30", "soon", 30.0),
-        ("30", "-1", 30.0),
-        ("-1", None, None),
-        ("nan", None, None),
-        ("inf", None, None),
-        ("1e999", None, None),
-        ("", None, None),
-        ("soon", None, None),
-        (None, "", None),
-        (date(90), None, 90.0),
-        (date(-90), None, 0.0),
-        (date(90).replace("GMT", "-0000"), None, 90.0),
-        (date(90).replace("GMT", "+0100"), None, 0.0),
-        (date(90).replace("2026", "9" * 30), None, None),
-        (date(90).replace("Mar", "Foo"), None, None),
-    ],
-)
-def test_every_form_of_retry_after_is_read_and_garbage_is_none(
-    header: str | None, milliseconds: str | None, seconds: float | None
-) -> None:
-    assert retry_after_seconds(header, milliseconds, now=NOW.timestamp()) == seconds
-
-
-@example("Sun, 01 Mar 99999999999999999999 12:00:00 GMT")
-@given(st.text("0123456789:,-+. GMTSunMar\xb2\u0663", max_size=40))
-def test_whatever_a_provider_sends_the_wait_is_a_number_that_can_be_waited_or_none(text: str) -> None:
-    for found in (retry_after_seconds(text, None, now=0.0), retry_after_seconds(None, text, now=0.0)):
-        assert found is None or 0 <= found < float("inf")
 
 
 def meaning(failure: Failure) -> tuple[Outcome, str | None, Blame, str | None]:
@@ -95,8 +43,10 @@ FAILED, REFUSED, LIMITED, LATE = Outcome.FAILED, Outcome.REFUSED, Outcome.RATE_L
         (429, "rate_limit_exceeded", LIMITED, "RateLimited", WAIT, "RateLimited", "rate_limited"),
         (429, "insufficient_quota", LIMITED, "RateLimited", PROVIDER, None, "insufficient_quota"),
         (500, None, FAILED, "Error", PROVIDER, "ServerError", "server_error"),
-        (503, "overloaded", FAILED, "Error", PROVIDER, "ServerError", "server_error"),
-        (529, None, FAILED, "Error", PROVIDER, "ServerError", "server_error"),
+        (429, "slow_down", LIMITED, "RateLimited", WAIT, "RateLimited", "slow_down"),
+        (503, "overloaded", FAILED, "Error", PROVIDER, "ServerError", "overloaded"),
+        (503, "server_is_overloaded", FAILED, "Error", PROVIDER, "ServerError", "overloaded"),
+        (529, None, FAILED, "Error", PROVIDER, "ServerError", "overloaded"),
         (302, None, FAILED, "Error", PROVIDER, None, "redirect_refused"),
     ],
 )
@@ -112,6 +62,7 @@ def test_a_status_and_a_code_mean_one_thing_to_breaker_retry_fallback_and_client
     failure = answered(status, code, 5.0)
     assert meaning(failure) == (outcome, cause, blame, retry_on)
     assert (failure.error, failure.status) == (error, status)
+    assert failure.overloaded is (error in {"slow_down", "overloaded"})
 
 
 @pytest.mark.parametrize(("status", "kept"), [(429, 5.0), (503, 5.0), (408, 5.0), (400, None), (401, None)])

@@ -11,13 +11,14 @@ from fairlead_contract.decision import Outcome
 from fairlead_contract.fragments import Endpoint, Retries
 from fairlead_router.account.ledger import Account
 from fairlead_router.config.table import PolicyEntry
-from fairlead_router.dialect.openai_request import parse_chat_request
+from fairlead_router.dialect.openai_chat import parse_chat_request
 from fairlead_router.dispatch.answers import Begun, Whole
 from fairlead_router.dispatch.attempt import Attempts
 from fairlead_router.dispatch.breaker import BreakerRegistry, BreakerRules
 from fairlead_router.dispatch.dispatcher import Dispatcher
 from fairlead_router.dispatch.job import Job
-from fairlead_router.dispatch.providers.base import Answer, Call
+from fairlead_router.dispatch.providers.base import Call
+from fairlead_router.dispatch.transport.base import Answer
 from fairlead_router.errors import RouterError
 from fairlead_router.select.selection import select
 from fairlead_router.select.view import BreakerState, StateView
@@ -43,13 +44,14 @@ LIMIT = Limit("workspace/ws/day/1", 10, 1e9)
 class Played:
     """An answer that was written before."""
 
-    retry_after = (None, None)
-
     def __init__(self, body: bytes, *, stream: bool) -> None:
         self.status = 200
         self.is_event_stream = stream
         self.closed = False
         self._body = body
+
+    def header(self, name: str) -> str | None:
+        return None
 
     async def read(self, max_bytes: int) -> bytes:
         return self._body
@@ -114,7 +116,14 @@ class Scene:
             max_response_bytes=1000,
             max_event_bytes=1000,
         )
-        self.dispatcher = Dispatcher(attempts, self.breakers, clock=lambda: 10.0, sleep=asyncio.sleep, draw=lambda: 0.0)
+        self.dispatcher = Dispatcher(
+            attempts,
+            self.breakers,
+            draws=ChosenDraws(),
+            clock=lambda: 10.0,
+            sleep=asyncio.sleep,
+            draw=lambda: 0.0,
+        )
 
     def job(self, *, stream: bool = False) -> Job:
         body = b'{"model":"auto","messages":[{"content":"hi"}],"stream":%s}' % (b"true" if stream else b"false")

@@ -63,6 +63,8 @@ def test_a_flag_wins_over_the_environment_and_one_that_is_not_given_does_not() -
         ("FAIRLEAD_ACCESS_LOG", "maybe", "takes true or false"),
         ("FAIRLEAD_ALLOW_NETWORKS", "10.0.0.1/8", "host bits"),
         ("FAIRLEAD_ALLOW_NETWORKS", "localhost", "does not appear"),
+        ("FAIRLEAD_REDIS_PREFIX", "{mine}", "other than braces and spaces"),
+        ("FAIRLEAD_REDIS_OPERATION_SECONDS", "soon", "takes a number of at least 0"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_with_its_text_and_what_it_takes(
@@ -90,3 +92,13 @@ def test_networks_are_listed_with_commas_and_loopback_is_both_of_them(text: str,
 
 def test_the_key_of_all_draws_is_in_no_representation() -> None:
     assert "hush-hush" not in repr(Settings(draw_key="hush-hush"))
+
+
+def test_redis_is_named_by_either_variable_and_ours_wins() -> None:
+    assert from_environment({"REDIS_URL": "redis://a"}).redis_url == "redis://a"
+    assert from_environment({"REDIS_URL": "redis://a", "FAIRLEAD_REDIS_URL": "redis://b"}).redis_url == "redis://b"
+    assert from_environment({}).redis_url is None
+
+
+def test_a_url_of_redis_is_in_no_representation_as_a_password_may_be_in_it() -> None:
+    assert "hush-hush" not in repr(Settings(redis_url="redis://:hush-hush@redis"))

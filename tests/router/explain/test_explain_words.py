@@ -187,3 +187,9 @@ def test_policies_that_match_but_come_too_late_are_marked() -> None:
     text = words(a_policy("one", priority=2), a_policy("two", priority=1), policy=policy_used("one"))
     assert "  → team-a/one " in text
     assert "  · team-a/two " in text
+
+
+def test_the_trace_of_a_request_is_named_where_there_is_one() -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    assert f"  trace {trace}\n" in words(trace_id=trace)
+    assert "trace" not in words()

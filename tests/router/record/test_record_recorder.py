@@ -18,24 +18,26 @@ from fairlead_contract.decision import (
     ExperimentAssignment,
     Outcome,
     Prediction,
-    SnapshotUsed,
+    Stages,
     Usage,
     decode_record,
     encode_record,
 )
 from fairlead_contract.fragments import Affinity, Canary
-from fairlead_router.dialect.openai_request import parse_chat_request
+from fairlead_router.dialect.openai_chat import parse_chat_request
 from fairlead_router.dispatch.job import Job
 from fairlead_router.record.metrics import Metrics
 from fairlead_router.record.recorder import Finished, Recorder
 from fairlead_router.record.sink import RecordSink
 from fairlead_router.select.draws import KeyedDraws
 from fairlead_router.select.selection import Selection, select
+from fairlead_router.trace.context import TraceContext
 from tests.router.builders import (
     a_model,
     a_policy,
     a_provider,
     a_record,
+    a_table,
     a_target,
     an_account,
     key,
@@ -50,6 +52,10 @@ from tests.router.select.select_worlds import World, worlds
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schemas/decision-record.v1.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 REQUEST = parse_chat_request(b'{"model":"auto","messages":[{"content":"a secret prompt"}]}')
+
+
+TABLE = a_table(a_provider(models=[a_model("a"), a_model("b")]))
+TRACE = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True, recorded=True)
 
 
 class Lines:
@@ -120,7 +126,7 @@ def finished(**fields: Any) -> Finished:
         "status": 200,
         "outcome": Outcome.SUCCEEDED,
         "error": None,
-        "snapshot": SnapshotUsed(epoch=1, revision=2, digest="sha256:00"),
+        "table": TABLE,
     }
     return Finished(**(given | fields))
 
@@ -183,6 +189,23 @@ def test_only_what_is_the_routers_or_a_providers_fault_is_logged_as_an_error(sta
     desk = Desk()
     desk.finish(status=status)
     assert desk.line["level"] == level
+
+
+def test_record_and_line_name_the_trace_that_the_request_belongs_to() -> None:
+    desk = Desk()
+    stages = Stages(received_microseconds=1, matched_microseconds=2, selected_microseconds=3)
+    record = desk.finish(facts=some_facts(), trace=TRACE, stages=stages)
+    assert record is not None
+    assert (record.trace_id, record.span_id, record.stages) == (TRACE.trace_id, TRACE.span_id, stages)
+    assert desk.line["traceId"] == TRACE.trace_id
+    assert valid(record)
+
+
+def test_one_request_is_one_line_however_often_it_was_tried() -> None:
+    desk, job = Desk(), a_job()
+    job.attempts.extend(job.attempts * 5)
+    desk.finish(facts=some_facts(), selection=job.selection, job=job, outcome=Outcome.FAILED, status=502)
+    assert len(desk.lines.lines) == 1
 
 
 def test_without_an_access_log_no_line_is_written() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_router.dialect.openai_request import parse_chat_request
+from fairlead_router.dialect.openai_chat import parse_chat_request
 from fairlead_router.select.draws import KeyedDraws, RecordedDraws
 from tests.router.builders import a_pipeline, a_receiver, a_table, some_facts, tenancy
 

@@ -9,6 +9,8 @@ import msgspec
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from fairlead_router.record.metric_table import Metric
+
 
 class DoorName(StrEnum):
     """The doors, by the name that stands in ``source``, in metrics and at ``/-/config``."""
@@ -96,17 +98,13 @@ class DoorGauges(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """See ``prometheus_client.registry.Collector``."""
-        connected = GaugeMetricFamily(
-            "fairlead_config_source_connected",
-            "1 if the door reaches its source of snapshots, 0 if not.",
-            labels=["door"],
-        )
+        spec = Metric.CONFIG_SOURCE_CONNECTED.value
+        connected = GaugeMetricFamily(spec.name, spec.help, labels=spec.labels)
         for name, door in self._doors.open.items():
             connected.add_metric([name.value], float(door.connected))
         yield connected
-        age = GaugeMetricFamily(
-            "fairlead_config_age_seconds", "Time since the API server last confirmed what is published."
-        )
+        spec = Metric.CONFIG_AGE.value
+        age = GaugeMetricFamily(spec.name, spec.help)
         api = self._doors.open.get(DoorName.API)
         if api is not None:
             age.add_metric([], api.age)

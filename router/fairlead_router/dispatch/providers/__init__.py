@@ -9,14 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-import aiohttp
-
+from fairlead_router.dispatch.providers.azure_openai import AzureOpenAI
 from fairlead_router.dispatch.providers.base import Adapter
 from fairlead_router.dispatch.providers.openai_compatible import OpenAICompatible
 from fairlead_router.dispatch.providers.simulated import Simulated
+from fairlead_router.dispatch.transport.base import Transport
 
 
-def make_adapters(session: aiohttp.ClientSession) -> Mapping[str, Adapter]:
+def make_adapters(transport: Transport) -> Mapping[str, Adapter]:
     """The adapters by ``spec.type``."""
-    openai = OpenAICompatible(session)
-    return {"OpenAI": openai, "OpenAICompatible": openai, "Simulated": Simulated(asyncio.sleep)}
+    openai = OpenAICompatible(transport)
+    return {
+        "OpenAI": openai,
+        "OpenAICompatible": openai,
+        "AzureOpenAI": AzureOpenAI(transport),
+        "Simulated": Simulated(asyncio.sleep),
+    }
