@@ -305,7 +305,7 @@ class DecisionRecord(_Part, frozen=True, kw_only=True):
     propensity: float | None = None
     """Probability with which the decision tried its first model first."""
     panic: bool = False
-    """All breakers were open and the least bad candidate was tried."""
+    """Nobody was left but candidates whose breakers are open or whose checks fail, and the least bad was tried."""
     draws: tuple[Draw, ...] = ()
     state: tuple[StateRead, ...] = ()
     bundles: tuple[str, ...] = ()

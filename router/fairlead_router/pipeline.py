@@ -60,8 +60,8 @@ class Flow:
     """What its headers say of its urgency."""
     patience: float | None = None
     """Seconds that its headers allow it to wait for a place."""
-    queued: float = 0.0
-    """Seconds that it did."""
+    waited: float = 0.0
+    """Seconds that passed until its body was there, and until there was a place."""
     held: int = 0
     """Bytes of its body, given back at the end."""
     facts: Facts | None = None
@@ -139,7 +139,7 @@ class Pipeline:
         stated = flow.priority if flow.priority is not None else priority_in_body(body)
         longest = self.admission.queue_seconds
         patience = flow.patience if flow.patience is not None else sdk_patience(headers, longest)
-        flow.queued = await self.admission.wait(granted(stated, self._ceiling(flow)), patience)
+        flow.waited += await self.admission.wait(granted(stated, self._ceiling(flow)), patience)
 
     @staticmethod
     def _ceiling(flow: Flow) -> Priority:
@@ -162,7 +162,7 @@ class Pipeline:
 
         now = self._wall()
         account = Account(self._store, flow.id, limits(facts, table.workspaces.get(facts.workspace), now), self._wall)
-        flow.job = Job(flow.id, request, flow.selection, flow.policy, account, flow.started, flow.queued)
+        flow.job = Job(flow.id, request, flow.selection, flow.policy, account, flow.started, flow.waited)
         flow.job.trace = flow.trace
         if self.reuse is not None and self.reuse.wants(flow.policy, headers):
             kept = await self._look_up(flow, flow.job, self.reuse, headers)
@@ -189,7 +189,7 @@ class Pipeline:
         try:
             if end.outcome is Outcome.SUCCEEDED:
                 await self._remember(flow)
-            await let_go(begun, write_end, attempts)
+            await let_go(begun, write_end, attempts, self._clock)
         finally:
             begun.answer.close()
         return end

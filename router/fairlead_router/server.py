@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,8 +37,11 @@ from fairlead_router.dispatch.statistics import StatisticsRegistry
 from fairlead_router.dispatch.transport.base import Transport
 from fairlead_router.dispatch.transport.http1 import Http1Transport
 from fairlead_router.http.admin import make_admin_app
-from fairlead_router.http.connections import BoundedRunner, ConnectionLimits
+from fairlead_router.http.connections import BoundedRunner, BoundedServer, ConnectionLimits
 from fairlead_router.http.context import CONTEXT, Context
+from fairlead_router.http.front import FrontServer
+from fairlead_router.http.inference import serve
+from fairlead_router.http.plain import HeadLimits
 from fairlead_router.http.public import make_public_app
 from fairlead_router.identify.api_keys import read_api_keys
 from fairlead_router.identify.identity import Identifier
@@ -112,7 +116,7 @@ async def running_router(settings: Settings, place: WorkerPlace | None = None) -
         context = await _make_context(settings, place, stack)
         # What was pushed last goes first: metrics can be read while the last requests are served.
         admin = await _set_up(stack, make_admin_app(context))
-        public = await _set_up(stack, make_public_app(context))
+        public = await _set_up(stack, make_public_app(context), front=partial(_front, context))
         if place is None:
             await web.TCPSite(public, settings.host, settings.port, backlog=BACKLOG).start()
             await web.TCPSite(admin, settings.admin_host, settings.admin_port).start()
@@ -230,7 +234,7 @@ async def _make_context(settings: Settings, place: WorkerPlace | None, stack: As
     doors = Doors(time.time)
     register_admission(metrics, pipeline.admission)
     register_configuration(metrics, receiver, doors)
-    register_health(metrics, receiver, breakers, health, time.monotonic)
+    register_health(metrics, receiver, dispatcher, time.monotonic)
     register_record(metrics, [each for each in (record_lines, access) if each is not None], telemetry, degraded)
     if isinstance(store, ResilientStore):
         sharing = BreakerSharing(
@@ -271,7 +275,21 @@ def _derive(secret: bytes, purpose: bytes) -> bytes:
     return hashlib.blake2b(secret[:64], digest_size=32, person=purpose[:16]).digest()
 
 
-async def _set_up(stack: AsyncExitStack, app: web.Application) -> web.AppRunner:
+def _front(context: Context, server: BoundedServer) -> FrontServer:
+    settings = context.settings
+    return FrontServer(
+        partial(serve, context),
+        context.leaving,
+        server.make_connection,
+        heads=HeadLimits(settings.max_header_bytes, settings.max_headers),
+        keepalive_seconds=_KEEPALIVE_SECONDS,
+        stalled_seconds=settings.stalled_seconds,
+    )
+
+
+async def _set_up(
+    stack: AsyncExitStack, app: web.Application, front: Callable[[BoundedServer], FrontServer] | None = None
+) -> web.AppRunner:
     """A server that does not listen yet."""
     settings = app[CONTEXT].settings
     limits = ConnectionLimits(
@@ -284,6 +302,7 @@ async def _set_up(stack: AsyncExitStack, app: web.Application) -> web.AppRunner:
         app,
         limits=limits,
         refused=app[CONTEXT].pipeline.admission.count_refusal,
+        front=front,
         handler_cancellation=True,
         access_log=None,
         logger=_http_logger(),
@@ -355,7 +374,7 @@ async def _keep_house(store: StateStore, receiver: ConfigReceiver, dispatcher: D
         await asyncio.sleep(_EXPIRE_SECONDS)
         try:
             await store.expire(now=time.time())
-            dispatcher.retain(set(receiver.table.models), set(receiver.table.providers))
+            dispatcher.retain(receiver.table)
         except Exception:
             logger.exception("housekeeping failed; it goes on")
 

@@ -92,8 +92,8 @@ class Settings:
     draw_key: str | None = field(default=None, repr=False)
     """Key of all draws and of user hashes; the same for all routers. ``None``: random at each start."""
     cache_key: str | None = field(default=None, repr=False)
-    """What keeps answers sealed; the same for all routers of one store, at least 32 characters. ``None``: the draw key, or, in
-    a store of this process alone, a random one. A new key forgets all answers kept."""
+    """What keeps answers sealed; the same for all routers of one store, at least 32 characters. ``None``: a draw key as long,
+    or, in a store of this process alone, a random one. A new key forgets all answers kept."""
     cache_key_file: Path | None = None
     """File that holds it instead, as a mounted Secret does."""
     cache_max_entry_bytes: int = 256 * 1024

@@ -83,6 +83,21 @@ async def test_a_body_must_come_at_a_rate_and_not_only_some_time(
         await eventually(lambda: held(router) == 0, "nothing is held")
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/routing/test"])
+async def test_a_body_takes_no_place_before_it_has_arrived(upstream: FakeUpstream, path: str) -> None:
+    async with (
+        serving(provider(upstream.url), policy("acme/small"), max_concurrent_requests=1) as router,
+        raw_connection(router) as slow,
+    ):
+        await slow.send(chat_head(f"Content-Length: {len(BODY)}").replace(b"/v1/chat/completions", path.encode()))
+        await slow.send(BODY[:10])
+        await eventually(lambda: held(router) == 10, "a part of it has arrived")
+        assert router.in_flight == 0
+        await slow.send(BODY[10:])
+        assert (await slow.answer())[0] == 200
+        assert held(router) == 0
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 async def test_a_client_that_does_not_take_its_answer_is_hung_up_on(upstream: FakeUpstream, stream: bool) -> None:
     size = 20_000_000  # more than the kernel takes on its way

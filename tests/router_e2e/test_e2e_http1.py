@@ -189,12 +189,12 @@ async def test_bytes_above_ascii_in_a_header_are_no_line_end_anywhere(
         "traceparent",
     ],
 )
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/routing/test"])
+@pytest.mark.parametrize("asked", ["POST /v1/chat/completions", "POST /api/routing/test", "GET /v1/models"])
 async def test_a_header_that_decides_something_may_be_there_once(
-    router: Harness, upstream: FakeUpstream, name: str, path: str
+    router: Harness, upstream: FakeUpstream, name: str, asked: str
 ) -> None:
     async with raw_connection(router) as connection:
-        line = f"POST {path} HTTP/1.1"
+        line = f"{asked} HTTP/1.1"
         await connection.send(request(LENGTH, f"{name}: gzip", f"{name.upper()}: other", line=line))
         status, _, body = await connection.answer()
         error = json.loads(body)["error"]

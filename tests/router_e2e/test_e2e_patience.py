@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from typing import Any
 
 import pytest
 
 from fairlead_contract.fragments import Retries
 from tests.router_e2e.fake_upstream import CLOSE, HANG, FakeUpstream
-from tests.router_e2e.harness import attempts, eventually, serving
+from tests.router_e2e.harness import HELLO, attempts, eventually, serving
 from tests.router_e2e.raw_http import chat_head, raw_connection
-from tests.router_e2e.scripts import LAST, fails, framed, head, streams, whole_stream, word
+from tests.router_e2e.scripts import LAST, answers, fails, framed, head, streams, whole_stream, word
 from tests.router_e2e.test_e2e_hangup import caller, hang_up
 from tests.router_e2e.world import policy, provider, timeouts
 
@@ -53,6 +55,46 @@ async def test_who_waited_as_long_as_it_was_asked_to_is_let_through(upstream: Fa
         for _ in range(40):  # a timer that is a fraction of a millisecond early shows once in twenty times
             upstream.plays(fails(429, retry_after_ms="20"))
             assert (await router.chat()).status == 200
+
+
+def waited_microseconds(record: dict[str, Any]) -> int:
+    """What the record says that the request spent waiting for others."""
+    return int(record["durationMicroseconds"]) - int(record["overheadMicroseconds"])
+
+
+async def test_the_time_that_a_client_takes_to_send_its_body_is_not_the_routers_overhead(
+    upstream: FakeUpstream,
+) -> None:
+    async with serving(provider(upstream.url), policy("acme/small")) as router, raw_connection(router) as slow:
+        body = json.dumps({"model": "auto", "messages": HELLO}).encode()
+        await slow.send(chat_head(f"Content-Length: {len(body)}") + body[:10])
+        await asyncio.sleep(0.6)  # the very thing that is measured
+        await slow.send(body[10:])
+        assert (await slow.answer())[0] == 200
+        assert (await router.newest_record())["overheadMicroseconds"] < 600_000
+
+
+async def test_the_time_that_a_client_takes_to_read_a_large_answer_is_not_the_routers_overhead(
+    upstream: FakeUpstream,
+) -> None:
+    upstream.plays(answers("x" * 12_000_000))
+    async with serving(provider(upstream.url), policy("acme/small")) as router, raw_connection(router) as slow:
+        body = json.dumps({"model": "auto", "messages": HELLO}).encode()
+        await slow.send(chat_head(f"Content-Length: {len(body)}") + body)
+        await asyncio.wait_for(slow.reader.readexactly(1), 10)
+        await asyncio.sleep(0.3)  # the very thing that is measured
+        await slow.answer()
+        await eventually(lambda: router.in_flight == 0, "it is over")
+        assert waited_microseconds(await router.newest_record()) >= 290_000
+
+
+async def test_waiting_for_the_end_of_a_providers_stream_after_its_last_word_is_not_the_routers_overhead(
+    upstream: FakeUpstream,
+) -> None:
+    upstream.plays([*streams(ends=False), HANG])
+    async with serving(provider(upstream.url), policy("acme/small")) as router:
+        record = await router.record(await router.chat(stream=True))
+        assert waited_microseconds(record) >= 90_000
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["whole", "its provider's body still open"])

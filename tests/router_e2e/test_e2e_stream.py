@@ -67,6 +67,11 @@ FRAMING: list[tuple[str, Script, bytes]] = [
         START + b": alive\n\n" + word("x") + FINISH + DONE,
     ),
     (
+        "comments before the first event",
+        streams(*in_pieces(b": alive\n\n" * 20, 3), START, FINISH, DONE),
+        b": alive\n\n" * 20 + START + FINISH + DONE,
+    ),
+    (
         "named events and ids",
         streams(b"event: message\nid: 1\n" + START, FINISH, DONE),
         b"event: message\nid: 1\n" + START + FINISH + DONE,
@@ -141,6 +146,19 @@ CUTS: list[tuple[str, Script]] = [
     ("one giant event", streams(START, word("hello!"), word("y" * 200_000), FINISH, DONE)),
     ("broken chunked coding", [*streams(START, word("hello!"), ends=False), b"zz\r\n", HANG]),
 ]
+
+
+async def test_half_an_event_behind_the_finish_is_a_break_and_a_comment_is_none(upstream: FakeUpstream) -> None:
+    reply, record, _ = await stream(upstream, streams(START, FINISH, USAGE_EVENT[:-20]), **ASKS)
+    assert json.loads(reply.events[-1])["error"]["code"] == "upstream_stream_interrupted"
+    assert record["outcome"] == "Truncated"
+
+
+@pytest.mark.parametrize("rest", [b": alive\n", b"\n", b"data: [DONE]\n", b"data: [DONE]"])
+async def test_what_says_nothing_may_be_cut_off_behind_the_finish(upstream: FakeUpstream, rest: bytes) -> None:
+    reply, record, _ = await stream(upstream, streams(START, FINISH, rest))
+    assert reply.body == START + FINISH + DONE
+    assert record["outcome"] == "Succeeded"
 
 
 @pytest.mark.parametrize("script", [case[1] for case in CUTS], ids=[case[0] for case in CUTS])

@@ -16,6 +16,7 @@ from tests.router_e2e.scripts import answers, fails, streams
 from tests.router_e2e.world import fallback, policy, provider, timeouts
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+REMOTE_PARENT = 0x200  # SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK of OTLP
 SAMPLED = {"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "vendor=opaque"}
 SERVER, CLIENT = 2, 3
 ERROR = 2
@@ -52,6 +53,8 @@ async def test_a_request_and_each_call_are_spans_of_the_clients_trace(sink: Coll
     assert (request.trace_id.hex(), request.parent_span_id.hex(), request.kind) == (TRACE, SPAN, SERVER)
     assert record["traceId"] == TRACE
     assert record["spanId"] == request.span_id.hex()
+    has_remote_parent = {each.name: bool(each.flags & REMOTE_PARENT) for each in sink.spans}
+    assert has_remote_parent == {ROUTE: True, CALL: False, "receive": False, "match": False, "select": False}
     for number, call in enumerate((first, second)):
         assert (call.trace_id.hex(), call.parent_span_id, call.kind) == (TRACE, request.span_id, CLIENT)
         sent = upstream.received[number].headers

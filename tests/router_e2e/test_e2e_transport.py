@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from fairlead_router.dispatch.transport.base import Answer, CallFailed, CallTimedOut
+from fairlead_router.dispatch.transport.connection import Connection
 from fairlead_router.dispatch.transport.http1 import Http1Transport
 from fairlead_router.settings import Settings, networks
 from tests.router_e2e.fake_upstream import CLOSE, HANG, RESET, FakeUpstream, Script
@@ -67,6 +69,7 @@ FRAMINGS: dict[str, tuple[Script, bytes]] = {
     ),
     "one byte at a time": ([SMALL[place : place + 1] for place in range(len(SMALL))], b"hello"),
     "HTTP/1.0": ([b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", CLOSE], b"hello"),
+    "a length of many digits": ([b"HTTP/1.1 200 OK\r\nContent-Length: %b5\r\n\r\nhello" % (b"0" * 5000)], b"hello"),
 }
 
 
@@ -203,6 +206,50 @@ async def test_what_is_no_whole_answer_is_a_failure_and_its_connection_is_closed
     assert upstream.received[1].connection == 2
 
 
+async def test_a_body_over_the_limit_is_refused_even_if_its_end_came_with_it(upstream: FakeUpstream) -> None:
+    upstream.plays([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n%b\r\n0\r\n\r\n" % (b"x" * 20)])
+    async with transport() as to:
+        answer = await ask(to, upstream)
+        with pytest.raises(CallFailed, match="answer_too_large"):
+            await answer.read(10)
+        answer.close()
+
+
+async def test_trailers_without_end_are_hung_up_on() -> None:
+    gone = asyncio.Event()
+
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-A: ")
+        try:
+            while True:
+                writer.write(b"a" * (1 << 16))
+                await writer.drain()
+        except ConnectionError:
+            gone.set()
+
+    server = await asyncio.start_server(pour, "127.0.0.1", 0)
+    url = URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    async with server, transport() as to:
+        answer = await to.request("POST", url, HEADERS, b"", connect_seconds=5)
+        with pytest.raises(CallFailed, match="answer_cut"):
+            await answer.read(10)
+        answer.close()
+        await gone.wait()
+
+
+async def test_a_connection_that_was_lost_before_its_first_request_fails_at_once_and_nothing_was_sent() -> None:
+    loop = asyncio.get_running_loop()
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        host, port = server.sockets[0].getsockname()
+        _, connection = await loop.create_connection(lambda: Connection(loop), host, port)
+        await eventually(lambda: connection.lost, "the connection is lost")
+        with pytest.raises(CallFailed) as raised:
+            await connection.send(b"GET / HTTP/1.1\r\n\r\n", b"")
+        assert not raised.value.connected
+
+
 async def test_a_large_body_arrives_in_full(upstream: FakeUpstream) -> None:
     body = bytes(range(256)) * 20_000
     upstream.default = [SMALL]
@@ -278,6 +325,36 @@ async def test_whoever_finds_all_connections_in_use_waits_in_line(upstream: Fake
     assert [received.connection for received in upstream.received] == [1, 1, 1]
 
 
+async def test_nobody_passes_those_who_wait_for_a_connection(upstream: FakeUpstream) -> None:
+    free = asyncio.Event()
+    upstream.plays([free, SMALL], *[[SMALL]] * 4)
+
+    async def ask_in_turn(to: Http1Transport, *bodies: bytes) -> None:
+        for body in bodies:  # each at once when the one before gives its connection back: who is woken has not run yet
+            await whole(to, upstream, body)
+
+    async with transport(max_upstream_connections=1) as to:
+        greedy = asyncio.create_task(ask_in_turn(to, b"1", b"4"))
+        await upstream.arrived()
+        waiting = [asyncio.create_task(whole(to, upstream, body)) for body in (b"2", b"3")]
+        await asyncio.sleep(0)
+        free.set()
+        await asyncio.gather(greedy, *waiting)
+    assert [received.body for received in upstream.received] == [b"1", b"2", b"3", b"4"]
+
+
+async def test_an_address_that_cannot_be_connected_to_is_looked_up_again(upstream: FakeUpstream) -> None:
+    url = URL(f"http://localhost:{upstream.port}/")
+    upstream.default = [SMALL]
+    async with transport() as to:
+        moved = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", 1))
+        to._pool._resolved["localhost", upstream.port] = (asyncio.get_running_loop().time() + 60, [moved])
+        with pytest.raises(CallFailed, match="connect_failed"):
+            await to.request("POST", url, HEADERS, b"{}", connect_seconds=5)
+        answer = await to.request("POST", url, HEADERS, b"{}", connect_seconds=5)
+        answer.close()
+
+
 async def test_an_idle_connection_elsewhere_makes_room(upstream: FakeUpstream, other: FakeUpstream) -> None:
     upstream.default = other.default = [SMALL]
     async with transport(max_upstream_connections=1) as to:
@@ -300,6 +377,8 @@ async def test_a_call_that_is_cancelled_hangs_up_and_frees_its_place(upstream: F
 NOWHERE: dict[str, tuple[str, dict[str, Any], str]] = {
     "nobody listens": ("http://127.0.0.1:1/", {}, "connect_failed"),
     "a name that is none": ("http://no-such-host.invalid/", {}, "name_not_resolved"),
+    "a name without a label": ("http://a..invalid/", {}, "name_not_resolved"),
+    "a name whose label is too long": (f"http://{'a' * 64}.invalid/", {}, "name_not_resolved"),
     "a refused address": ("http://127.0.0.1:{port}/", {"allow_networks": ()}, "address_refused"),
     "a name of a refused address": ("http://localhost:{port}/", {"allow_networks": ()}, "address_refused"),
     "a scheme that is none": ("ftp://127.0.0.1/", {}, "bad_address"),
@@ -352,9 +431,10 @@ async def test_an_answer_that_is_compressed_all_the_same_is_read(
         (gzip.compress(bytes(64 << 20)), "gzip", "answer_too_large"),
         (gzip.compress(b"hello" * 100)[:-20], "gzip", "answer_cut"),
         (b"not compressed", "gzip", "answer_cut"),
+        (gzip.compress(b"hello") + b"x" * 1_000_000, "gzip", "answer_cut"),
         (b"anything", "br", "encoding_not_understood"),
     ],
-    ids=["a bomb", "cut short", "not compressed", "an encoding that was not asked for"],
+    ids=["a bomb", "cut short", "not compressed", "more behind its end", "an encoding that was not asked for"],
 )
 async def test_what_cannot_be_unpacked_within_bounds_is_a_failure(
     upstream: FakeUpstream, body: bytes, encoding: str, error: str

@@ -35,7 +35,8 @@ def upper_bound(
     """The most an attempt can cost: a token is at least one byte of input, and output ends at its limit.
 
     Without a limit in the request the model's own stands in, then its context window; with neither the bound covers the
-    input alone, and what the answer costs beyond it is charged when it settles.
+    input alone, and what the answer costs beyond it is charged when it settles. So is what the provider fetches itself: an
+    image or a file named by its URL may be more tokens than the URL has bytes.
     """
     if price is None:
         return 0

@@ -113,8 +113,9 @@ class Admission:
             displaced = self._line.displace(priority)
             if displaced is None:
                 raise self._full()
-            self.refusals[Refusal.DISPLACED] += 1
-            displaced.set_exception(self._overloaded())
+            if not displaced.done():  # else its client has just left
+                self.refusals[Refusal.DISPLACED] += 1
+                displaced.set_exception(self._overloaded())
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         self._line.join(waiter, priority, start)

@@ -79,15 +79,17 @@ class ResponseCache:
         if directives.fresh:
             return
         hold.result = CacheResult.MISS
-        patience = self._clock() + self._wait
-        turn = await self.flights.enter(name, self._wait)
-        hold.waited = self._clock() + self._wait - patience
+        came = self._clock()
+        try:
+            turn = await self.flights.enter(name, self._wait)
+        finally:
+            hold.waited = self._clock() - came
         if isinstance(turn, Kept):
             if question.may_be_answered_by(turn.model):
                 hold.result, hold.kept = CacheResult.SHARED, turn
         elif turn is Turn.LEAD:
             hold.leads = True
-            found = await self._find(question, hold, patience)
+            found = await self._find(question, hold, came + self._wait)
             if found is not None:
                 hold.result, hold.kept = CacheResult.HIT, found
                 self._land(hold, found)
@@ -133,13 +135,15 @@ class ResponseCache:
         body = canonical(request.body, stream=request.stream)
         if policy is None or body is None:
             return None
-        canary = question.selection.canary
+        selection = question.selection
+        canary = selection.canary
+        on_canary = canary is not None and (canary.assigned or selection.affinity == canary.model)
         return self._keyring.name(
             _ROOM,
             question.workspace,
             policy.fragment.uid,
             # A canary is judged by answers of its own, or its share of the traffic would not be the one declared.
-            canary.model if canary is not None and canary.assigned else None,
+            canary.model if canary is not None and on_canary else None,
             question.versions(),
             request.type,
             body,

@@ -37,7 +37,7 @@ class Flights(Generic[T]):
     @property
     def waiting(self) -> int:
         """How many wait for somebody else's answer."""
-        return sum(not place.done() for places in self._waiting.values() for place in places)
+        return sum(map(len, self._waiting.values()))
 
     async def enter(self, name: str, seconds: float) -> T | Turn:
         """Lead if nobody does; else the answer of who does, or a turn, within ``seconds``."""
@@ -51,27 +51,24 @@ class Flights(Generic[T]):
             await asyncio.wait((place,), timeout=max(0.0, seconds))
         except asyncio.CancelledError:
             if not place.done():
-                place.cancel()
+                waiting.remove(place)
             elif place.result() is Turn.LEAD:
                 self.hand_over(name)
             raise
         if place.done():
             return place.result()
-        place.cancel()
+        waiting.remove(place)  # It stands in front, or nearly: who came first has waited longest.
         return Turn.LATE
 
     def land(self, name: str, answer: T | None) -> None:
         """Give ``answer`` to all who wait; ``None``: it cannot be shared, and all go on alone."""
         for place in self._waiting.pop(name, ()):
-            if not place.done():
-                place.set_result(Turn.ALONE if answer is None else answer)
+            place.set_result(Turn.ALONE if answer is None else answer)
 
     def hand_over(self, name: str) -> None:
         """The leader came to nothing: the next who still waits leads."""
         waiting = self._waiting.get(name)
-        while waiting:
-            place = waiting.popleft()
-            if not place.done():
-                place.set_result(Turn.LEAD)
-                return
-        self._waiting.pop(name, None)
+        if waiting:
+            waiting.popleft().set_result(Turn.LEAD)
+        else:
+            self._waiting.pop(name, None)

@@ -23,7 +23,7 @@ _WORKSPACES = 1024
 
 _PARTS = msgspec.msgpack.Encoder()
 
-Part = str | bytes | None | tuple[tuple[str, str, int], ...]
+Part = str | bytes | None | tuple[tuple[str, str, int, bytes], ...]
 """What a name may be made of."""
 
 

@@ -17,7 +17,7 @@ from fairlead_router.state.store import StateStore
 
 KEY_MISSING = (
     "CacheKeyMissing: answers in a shared store are sealed with a key that all routers share; set FAIRLEAD_CACHE_KEY_FILE "
-    "(or FAIRLEAD_DRAW_KEY); until then nothing is cached and Idempotency-Key is not honoured"
+    "(or a FAIRLEAD_DRAW_KEY of at least 32 characters); until then nothing is cached and Idempotency-Key is not honoured"
 )
 
 _MIN_KEY_CHARACTERS = 32
@@ -81,7 +81,9 @@ def _secret(settings: Settings) -> bytes | None:
         except (OSError, UnicodeDecodeError) as error:
             raise SettingError(f"{where}: cannot be read: {error}") from error
     if key is None:
-        return None if settings.draw_key is None else settings.draw_key.encode()
+        key = settings.draw_key
+        # A short one is good enough to draw by; from a store that somebody has read it could be guessed.
+        return None if key is None or len(key) < _MIN_KEY_CHARACTERS else key.encode()
     if len(key) < _MIN_KEY_CHARACTERS:
         raise SettingError(
             f"{where}: takes at least {_MIN_KEY_CHARACTERS} characters; `openssl rand -hex 32` makes them"

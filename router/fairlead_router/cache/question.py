@@ -11,12 +11,16 @@ import msgspec
 
 from fairlead_contract.decision import RemovedBy
 from fairlead_router.cache.keyring import Part
-from fairlead_router.config.table import PolicyEntry
+from fairlead_router.config.table import ModelEntry, PolicyEntry
 from fairlead_router.dialect.openai_request import ModelRequest
 from fairlead_router.select.selection import Selection
 
 _HASHED_AT_ONCE = 128 * 1024
 """Bytes of a body that are read and hashed in well under a millisecond."""
+
+_AWAY = frozenset({RemovedBy.CIRCUIT_BREAKER, RemovedBy.HEALTH})
+
+_ENCODER = msgspec.msgpack.Encoder()
 
 T = TypeVar("T")
 
@@ -34,10 +38,9 @@ class Question:
 
     def may_be_answered_by(self, model: str) -> bool:
         """Whether an answer that ``model`` gave earlier may be given now: it is still a candidate, and no hard constraint
-        took it out. An open circuit breaker does not: nobody is called."""
+        took it out. Neither an open circuit breaker nor failing health checks do: nobody is called."""
         return any(
-            candidate.model == model
-            and (candidate.removed is None or candidate.removed.by is RemovedBy.CIRCUIT_BREAKER)
+            candidate.model == model and (candidate.removed is None or candidate.removed.by in _AWAY)
             for candidate in self.selection.candidates
         )
 
@@ -57,12 +60,31 @@ class Question:
         return tuple(
             sorted(
                 {
-                    (entry.key, entry.provider.fragment.uid, entry.provider.fragment.generation)
+                    (entry.key, entry.provider.fragment.uid, entry.provider.fragment.generation, _called(entry))
                     for entry in (target.entry for target in targets)
                     if entry is not None
                 }
             )
         )
+
+
+def _called(entry: ModelEntry) -> bytes:
+    """What is called under the name of ``entry``. Generations do not tell by themselves: those of files begin at 1 with each
+    start of a router, and a shared store outlives it. Secrets may rotate: they change no answer."""
+    provider = entry.provider.fragment
+    endpoints = [(each.url, [(header.name, header.value) for header in each.headers]) for each in provider.endpoints]
+    model = entry.model
+    return _ENCODER.encode(
+        (
+            provider.type,
+            endpoints,
+            provider.simulated,
+            provider.azure_api_version,
+            model.upstream_name,
+            model.default_temperature,
+            model.default_max_output_tokens,
+        )
+    )
 
 
 class CacheQuestion(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -85,9 +107,10 @@ class Directives(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> Directives:
         """Read from a request's headers."""
-        text = headers.get("cache-control")
-        if text is None:
+        if "cache-control" not in headers:
             return _NONE
+        # There may be several: RFC 9110, 5.3.
+        text = ",".join(value for name, value in headers.items() if name.lower() == "cache-control")
         words = {word.strip().partition("=")[0].lower() for word in text.split(",")}
         unkept = "no-store" in words
         return cls(unkept or "no-cache" in words, unkept)

@@ -96,9 +96,11 @@ class Repeats:
         hold.mark = await question.hashed(lambda: self._keyring.digest(question.workspace, request.type, request.body))
         if self._marks.get(name, hold.mark) != hold.mark:
             raise self._refused(idempotency_key_reused(), Repeat.REUSED)
-        patience = self._clock() + self._wait
-        turn = await self._flights.enter(name, self._wait)
-        hold.waited = self._clock() + self._wait - patience
+        came = self._clock()
+        try:
+            turn = await self._flights.enter(name, self._wait)
+        finally:
+            hold.waited = self._clock() - came
         if isinstance(turn, Answered):
             hold.kept = self._given_again(turn, hold)
             return
@@ -106,7 +108,7 @@ class Repeats:
             raise self._refused(repeated_while_running(_RETRY_AFTER_SECONDS), Repeat.CONFLICT)
         hold.leads = True
         self._marks[name] = hold.mark
-        found = await self._find(hold, patience)
+        found = await self._find(hold, came + self._wait)
         if found is not None:
             self._land(hold, found)
             hold.kept = self._given_again(found, hold)

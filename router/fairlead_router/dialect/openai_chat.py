@@ -56,10 +56,10 @@ def parse_chat_request(body: bytes) -> ModelRequest:
     check_model(chat.model)
     if not chat.messages:
         raise invalid_request("'messages' is empty; send at least one", param="messages")
-    # Both, for both are passed on.
     check_tokens(chat.max_completion_tokens, "max_completion_tokens")
     check_tokens(chat.max_tokens, "max_tokens")
-    limit = chat.max_tokens if chat.max_completion_tokens is None else chat.max_completion_tokens
+    # Both are passed on, and providers differ in which they heed.
+    limit = max([each for each in (chat.max_completion_tokens, chat.max_tokens) if each is not None], default=None)
     choices = check_choices(chat.n, "n")
     characters, images = _measure(chat.messages)
     return ModelRequest(

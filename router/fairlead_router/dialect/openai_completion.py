@@ -37,7 +37,7 @@ def parse_completion_request(body: bytes) -> ModelRequest:
     """Raises ``RouterError`` 400 in words that name the field."""
     completion = decode(_COMPLETION, body)
     check_model(completion.model)
-    check_tokens(completion.max_tokens, "max_tokens")
+    check_tokens(completion.max_tokens, "max_tokens", least=0)  # 0 with ``echo``: only to see the prompt's logprobs
     choices = check_choices(completion.n, "n")
     candidates = max(choices, check_choices(completion.best_of, "best_of"))
     prompts = measure(completion.prompt, "prompt")

@@ -112,10 +112,10 @@ def check_model(model: str) -> None:
         raise invalid_request(f"'model' takes at most {_MAX_MODEL_CHARACTERS} characters", param="model")
 
 
-def check_tokens(limit: int | None, param: str) -> None:
+def check_tokens(limit: int | None, param: str, *, least: int = 1) -> None:
     """Raises ``RouterError`` 400 for a limit on output tokens that is none."""
-    if limit is not None and limit < 1:
-        raise invalid_request(f"'{param}' must be at least 1", param=param)
+    if limit is not None and limit < least:
+        raise invalid_request(f"'{param}' must be at least {least}", param=param)
     if limit is not None and limit > _MAX_TOKENS:
         raise invalid_request(f"'{param}' must be at most {_MAX_TOKENS}", param=param)
 

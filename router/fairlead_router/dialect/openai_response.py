@@ -152,7 +152,7 @@ def read_embeddings(body: bytes, *, estimated_input_tokens: int) -> Usage:
 
 
 def _is_plain_delta(data: bytes) -> bool:
-    """Whether an event can be nothing but a piece of the answer, told without reading it in full.
+    """Whether an event of a single choice can be nothing but a piece of it, told without reading it in full.
 
     Inside a string these keys would have their quotes escaped, so they cannot be part of a text.
     """
@@ -213,7 +213,7 @@ class StreamReader:
                 raise BadAnswer("empty_stream")
             self.done = True
             return True
-        if self._envelope_bytes and _is_plain_delta(data):
+        if self._envelope_bytes and self._choices == 1 and _is_plain_delta(data):
             self._output_characters += max(0, len(data) - self._envelope_bytes)
             return True
         try:

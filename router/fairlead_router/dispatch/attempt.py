@@ -146,14 +146,18 @@ class Attempts:
         if not answer.is_event_stream:
             answer.close()
             raise BadAnswer("not_an_event_stream")
+        first = b""
         try:
             while True:
                 chunk = await answer.read_chunk()
                 if not chunk:
                     raise BadAnswer("empty_stream")
-                first, said_something = pass_events(splitter, reader, chunk)
+                passed, said_something = pass_events(splitter, reader, chunk)
+                first += passed
                 if said_something:
                     return Begun(running, answer, splitter, reader, first)
+                if len(first) > self._max_event_bytes:  # of comments
+                    raise BadAnswer("event_too_large")
         except BaseException:
             answer.close()
             raise
@@ -194,7 +198,7 @@ class Attempts:
         """The first byte goes to the client: a probe has shown what it had to. A success counts when the stream ends."""
         running, now = begun.running, self._clock()
         breaker = self._breakers.of(running.entry.key, running.endpoint.name)
-        if breaker.view(now).state is not BreakerState.CLOSED:
+        if breaker.view(now).state is BreakerState.HALF_OPEN and breaker.ramp_percent is None:
             breaker.succeeded(now, self.rules(running.job, running.entry))
 
     def settle_stream(self, begun: Begun, outcome: Outcome, error: str | None) -> None:

@@ -8,7 +8,7 @@ the burst that broke the provider would meet it again at full strength.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -261,9 +261,9 @@ class BreakerRegistry:
         if self.on_open is not None:
             self.on_open(model, endpoint, seconds, openings)
 
-    def retain(self, models: set[str]) -> None:
-        """Forget the breakers of models that no table knows any more."""
-        for key in [key for key in self._breakers if key[0] not in models]:
+    def retain(self, places: Set[tuple[str, str]]) -> None:
+        """Forget the breakers of all but these models and endpoints."""
+        for key in [key for key in self._breakers if key not in places]:
             del self._breakers[key]
 
     def snapshot(self, now: float) -> dict[str, BreakerView]:

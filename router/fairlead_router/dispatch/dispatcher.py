@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fairlead_contract.fragments import Cause
-from fairlead_router.config.table import ModelEntry
+from fairlead_router.config.table import EndpointEntry, ModelEntry, Table
 from fairlead_router.dispatch import failures
 from fairlead_router.dispatch.answers import Begun, Failed, Whole
 from fairlead_router.dispatch.attempt import Attempts
-from fairlead_router.dispatch.breaker import BreakerRegistry
+from fairlead_router.dispatch.breaker import BreakerRegistry, BreakerRules
 from fairlead_router.dispatch.course import final_error, next_target, opening_causes, with_larger_window
 from fairlead_router.dispatch.endpoints import take_endpoint
 from fairlead_router.dispatch.failures import Failure
@@ -59,11 +59,12 @@ class Dispatcher:
         """What attempts have measured."""
         return self.attempts.statistics
 
-    def retain(self, models: set[str], providers: set[str]) -> None:
-        """Forget what was learned of models and providers that no table knows any more."""
-        self.breakers.retain(models)
-        self.statistics.retain(models)
-        self.retry_budgets.retain(providers)
+    def retain(self, table: Table) -> None:
+        """Forget what was learned of models, endpoints and providers that ``table`` does not know."""
+        places = {(key, endpoint.name) for key, entry in table.models.items() for endpoint in entry.provider.endpoints}
+        self.breakers.retain(places)
+        self.statistics.retain(places)
+        self.retry_budgets.retain(set(table.providers))
 
     async def dispatch(self, job: Job) -> Whole | Begun:
         """The first answer that succeeds, or the provider's own refusal of the request (status 4xx).
@@ -72,8 +73,18 @@ class Dispatcher:
         """
         waiting, standing_by = list(job.selection.plan), list(job.selection.fallbacks)
         causes = opening_causes(job.selection)
+        passed_over: list[ModelEntry] = []
         last: Failed | None = None
-        while (entry := next_target(waiting, standing_by, causes)) is not None:
+        while True:
+            entry = next_target(waiting, standing_by, causes)
+            if entry is None and passed_over:
+                # Nobody else is left: waiting for what others find out would only refuse this request.
+                job.panic = True
+                waiting = sorted(passed_over, key=lambda each: self._opens_again(job, each))
+                passed_over = []
+                continue
+            if entry is None:
+                raise final_error(job, last)
             if last is not None:
                 tell_next(job.decision_id, entry, last.failure)
             open_causes = {cause for fallback in standing_by for cause in fallback.causes}
@@ -82,11 +93,9 @@ class Dispatcher:
                 return result
             if result is None:
                 tell_unavailable(job.decision_id, entry)
-                causes = {"Error"}
-                if not waiting and not job.attempts and not job.panic and not causes & open_causes:
-                    # Probes of others are out everywhere: waiting for what they find would only refuse this request.
-                    job.panic = True
-                    waiting = list(job.selection.plan)
+                if not job.panic:
+                    passed_over.append(entry)
+                causes = causes | {"Error"}
                 continue
             last = result
             causes = set() if result.failure.cause is None else {result.failure.cause}
@@ -94,13 +103,13 @@ class Dispatcher:
                 waiting = with_larger_window(waiting, entry) if "ContextWindow" in causes else []
                 if not waiting and not causes & open_causes:
                     return result.refusal
-        raise final_error(job, last)
 
     async def _try_target(
         self, job: Job, entry: ModelEntry, *, others_left: bool, fallback_causes: set[Cause]
     ) -> Whole | Begun | Failed | None:
-        """All tries on one target. ``None``: its breakers let nothing through.
+        """All tries on one target. ``None``: its breakers let nothing through, and it was not tried.
 
+        A target that was tried and is broken since is tried again all the same if nobody else is left (panic).
         A wait that the provider asks for is waited for only if nobody else could be asked meanwhile, and no longer than
         ``totalSeconds``; else it goes to the client.
         """
@@ -110,26 +119,29 @@ class Dispatcher:
         budget = self.retry_budgets.of(entry.provider.fragment.key)
         tried: set[str] = set()
         result: Failed | None = None
+        others = True
         for number in range(retries.attempts + 1):
             remaining = self._remaining(job)
             if remaining <= 0:
                 return result or Failed(failures.timed_out("total_timeout"))
-            endpoint = take_endpoint(
-                job, entry, tried, self, rules, now=self._clock(), draw=lambda: self._draw_endpoint(job, entry)
-            )
+            endpoint = self._take(job, entry, tried, rules)
+            if endpoint is None and not others:
+                job.panic = True
+                endpoint = self._take(job, entry, tried, rules)
             if endpoint is None:
                 return result
             tried.add(endpoint.name)
-            if number == 0:
-                budget.count_first(self._clock())
             try:
                 running = await self.attempts.reserve(job, entry, endpoint, bounds)
             except RouterError as error:
                 self.breakers.of(entry.key, endpoint.name).release()
-                return Failed(failures.no_money(), error=error)
+                # Without money for a retry, what failed before it still opens its fallbacks, which may be cheaper.
+                return result or Failed(failures.no_money(), error=error)
             except BaseException:
                 self.breakers.of(entry.key, endpoint.name).release()
                 raise
+            if number == 0:
+                budget.count_first(self._clock())
             attempt = await self.attempts.run(running, rules, min(remaining, _bound(retries.per_attempt_seconds)))
             if isinstance(attempt, Whole | Begun):
                 return attempt
@@ -148,6 +160,17 @@ class Dispatcher:
             tell_waiting(job.decision_id, entry, wait, asked=asked)
             await self._pause(job, wait)
         return result
+
+    def _take(self, job: Job, entry: ModelEntry, tried: set[str], rules: BreakerRules) -> EndpointEntry | None:
+        return take_endpoint(
+            job, entry, tried, self, rules, now=self._clock(), draw=lambda: self._draw_endpoint(job, entry)
+        )
+
+    def _opens_again(self, job: Job, entry: ModelEntry) -> float:
+        """Seconds until a breaker of ``entry`` lets a probe through."""
+        now = self._clock()
+        places = job.selection.hard.endpoints_allowed(entry)
+        return min(self.breakers.view(entry.key, place.name, now).opens_again_in_seconds for place in places)
 
     def _remaining(self, job: Job) -> float:
         return _bound(job.retries.total_seconds) - (self._clock() - job.started)

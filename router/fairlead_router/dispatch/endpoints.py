@@ -78,7 +78,6 @@ def _choose(
     pool = alive or (allowed if job.panic else [])
     pool = [endpoint for endpoint in pool if endpoint.name not in tried] or pool
     pool = [endpoint for endpoint in pool if not endpoint.backup] or pool
-    pool = [endpoint for endpoint in pool if endpoint.weight] or pool
     if len(pool) < 2:
         return pool[0] if pool else None
     shares = _shares(job, entry, pool, known.statistics, now)

@@ -64,7 +64,8 @@ class HealthChecks:
     async def follow(self, table: Table) -> None:
         """Begin and end checks so that exactly the endpoints of ``table`` that want it are checked.
 
-        An endpoint that is the same but for its headers keeps what was found of it.
+        An endpoint that is the same keeps its rhythm, or a provider that is edited often would never be checked; one that
+        is the same but for its headers, weight and the like keeps what was found of it.
         """
         wanted = {
             (key, endpoint.name): endpoint
@@ -73,7 +74,7 @@ class HealthChecks:
             for endpoint in provider.endpoints
             if endpoint.health_check is not None
         }
-        changed = [key for key, each in self._watched.items() if wanted.get(key) is not each.endpoint]
+        changed = [key for key, each in self._watched.items() if wanted.get(key) != each.endpoint]
         for key in changed:
             watched, now = self._watched[key], wanted.get(key)
             if now is None or (now.url, now.health_check) != (watched.endpoint.url, watched.check):

@@ -53,6 +53,7 @@ class RetryBudgets:
 
     def __init__(self) -> None:
         self._budgets: dict[str, RetryBudget] = {}
+        self._withheld_by_forgotten = 0
 
     def of(self, provider: str) -> RetryBudget:
         """The budget, made at first use."""
@@ -63,10 +64,14 @@ class RetryBudgets:
 
     @property
     def withheld(self) -> int:
-        """Retries that found no room, at any provider."""
-        return sum(budget.withheld for budget in self._budgets.values())
+        """Retries that found no room since the process began, at any provider."""
+        return self._withheld_by_forgotten + sum(budget.withheld for budget in self._budgets.values())
+
+    def withheld_by_provider(self) -> list[tuple[tuple[str], float]]:
+        """Retries that found no room, of the providers in use."""
+        return [((provider,), float(budget.withheld)) for provider, budget in self._budgets.items()]
 
     def retain(self, providers: set[str]) -> None:
         """Forget providers that no table knows any more."""
         for provider in [provider for provider in self._budgets if provider not in providers]:
-            del self._budgets[provider]
+            self._withheld_by_forgotten += self._budgets.pop(provider).withheld

@@ -12,6 +12,7 @@ ever, since nothing would be measured of it again.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Set
 from statistics import median
 
 from msgspec.structs import replace
@@ -180,10 +181,11 @@ class StatisticsRegistry:
         measured = self._measured.get((model, endpoint))
         return median(measured.latencies) if measured is not None and measured.latencies else None
 
-    def retain(self, models: set[str]) -> None:
-        """Forget models that no table knows any more, once none of their calls runs."""
-        for key in [key for key, each in self._measured.items() if key[0] not in models and not each.outstanding]:
+    def retain(self, places: Set[tuple[str, str]]) -> None:
+        """Forget all but these models and endpoints, once none of their calls runs."""
+        for key in [key for key, each in self._measured.items() if key not in places and not each.outstanding]:
             del self._measured[key]
+        models = {model for model, _ in places}
         for model in [model for model in self._tokens if model not in models]:
             del self._tokens[model]
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fairlead_contract.decision import Outcome
 from fairlead_router.dialect.openai_error import openai_error_body
 from fairlead_router.dialect.openai_response import BadAnswer
+from fairlead_router.dialect.sse import event_data
 from fairlead_router.dispatch.answers import Begun, pass_events
 from fairlead_router.dispatch.attempt import Attempts
 from fairlead_router.dispatch.failures import CLIENT_CLOSED
@@ -52,38 +53,45 @@ async def relay(
     """
     outcome = Outcome.CANCELLED
     code: str | None = CLIENT_CLOSED
+    before = clock()
     try:
         end = await _pass_on(begun, write, attempts, clock)
         outcome, code = end.outcome, end.code
         return end
     finally:
+        begun.running.job.waited += clock() - before
         if outcome is not Outcome.SUCCEEDED:
             begun.answer.close()
         attempts.settle_stream(begun, outcome, code)
 
 
-async def let_go(begun: Begun, write_end: Callable[[], Awaitable[None]], attempts: Attempts) -> None:
+async def let_go(
+    begun: Begun, write_end: Callable[[], Awaitable[None]], attempts: Attempts, clock: Callable[[], float]
+) -> None:
     """End the answer to the client, and then the provider's, whose end may be a moment behind its ``[DONE]``.
 
     The stream is settled already: a client that leaves now has its whole answer.
     """
-    await _in_time(write_end(), attempts)
-    if begun.reader.done:
-        with suppress(TimeoutError, CallFailed), attempts.deadlines.after(_DRAIN_SECONDS):
-            while await begun.answer.read_chunk():
-                pass
+    before = clock()
+    try:
+        await _in_time(write_end(), attempts)
+        if begun.reader.done:
+            with suppress(TimeoutError, CallFailed), attempts.deadlines.after(_DRAIN_SECONDS):
+                while await begun.answer.read_chunk():
+                    pass
+    finally:
+        begun.running.job.waited += clock() - before
 
 
 async def _pass_on(
     begun: Begun, write: Callable[[bytes], Awaitable[None]], attempts: Attempts, clock: Callable[[], float]
 ) -> StreamEnd:
     running = begun.running
-    job, bounds, reader, answer = running.job, running.bounds, begun.reader, begun.answer
+    bounds, reader, answer = running.bounds, begun.reader, begun.answer
     remaining = max(0.0, bounds.total - (clock() - running.started))
     attempts.committed(begun)
     cut: str | None = None
     rest = b""
-    before = clock()
     deadline = attempts.deadlines.after(remaining, idle_seconds=bounds.idle, ends_at_stop=True)
     try:
         with deadline:
@@ -112,9 +120,7 @@ async def _pass_on(
     except BadAnswer as error:
         rest = error.before
         cut = f"the provider sent what is no part of an answer ({error.error})"
-    finally:
-        job.waited += clock() - before
-    if cut is None and not reader.done and not reader.finished:
+    if cut is None and not reader.done and not (reader.finished and _says_nothing(begun.splitter.pending)):
         cut = "the provider ended the stream before the answer was complete"
     if cut is not None:
         failure = upstream_cut(f"{running.entry.key}: {cut}; what was sent so far is not the whole answer")
@@ -123,6 +129,11 @@ async def _pass_on(
     if not reader.done:
         await _in_time(write(_DONE), attempts)
     return StreamEnd(Outcome.SUCCEEDED)
+
+
+def _says_nothing(pending: bytes) -> bool:
+    """Whether what the end of a body cut off is no part of the answer: at most a comment, or ``[DONE]``."""
+    return event_data(pending) in {None, b"", b"[DONE]"}
 
 
 async def _in_time(last_word: Awaitable[None], attempts: Attempts) -> None:

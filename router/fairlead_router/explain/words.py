@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from fairlead_contract.decision import Attempt, Candidate, DecisionRecord
+from fairlead_contract.decision import Attempt, CacheResult, Candidate, DecisionRecord
 from fairlead_router.explain.decisions import ExplainedDecision
 
 
@@ -98,7 +98,7 @@ def _candidate_lines(record: DecisionRecord) -> Iterator[str]:
     for read in record.state:
         yield f"  read {read.key} = {read.value}"
     if record.panic:
-        yield "  every circuit breaker was open, so the least bad candidate was tried"
+        yield "  nobody was left whom breakers and health checks let through, so the least bad candidate was tried"
     if record.plan:
         yield f"  order: {' → '.join(record.plan)}"
     yield ""
@@ -118,11 +118,21 @@ def _expected(candidate: Candidate) -> str:
 
 def _attempt_lines(record: DecisionRecord) -> Iterator[str]:
     if not record.attempts:
-        yield "Nobody was called"
+        yield f"Nobody was called{_given_again(record)}"
         return
     yield "Attempts"
     for number, attempt in enumerate(record.attempts, start=1):
         yield f"  {number}. {_attempt(attempt)}"
+
+
+def _given_again(record: DecisionRecord) -> str:
+    if record.idempotent_replay:
+        return ": it got the answer to an earlier request with the same Idempotency-Key"
+    if record.cache is not None and record.cache.result is CacheResult.HIT:
+        return f": it got an answer from the response cache, {record.cache.age_seconds} s old"
+    if record.cache is not None and record.cache.result is CacheResult.SHARED:
+        return ": it got the answer to the same request, which was under way"
+    return ""
 
 
 def _attempt(attempt: Attempt) -> str:

@@ -7,9 +7,6 @@ answer and connections without number are ended here, and what cannot be parsed 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import struct
-import termios
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -32,10 +29,10 @@ from fairlead_router.errors import (
     too_many_connections,
     unknown_url,
 )
+from fairlead_router.http.front import Front, FrontServer
 from fairlead_router.http.responses import error_response
+from fairlead_router.http.stalls import StallWatch
 
-_MIN_TAKEN_BYTES_PER_SECOND = 512
-"""What a client must take of its answer while the router waits for it: a fifth of the slowest modem, and more than zero."""
 _NO_ID = "the time of this answer"
 
 
@@ -53,7 +50,7 @@ class ConnectionLimits:
 class ClientConnection(RequestHandler):
     """One connection."""
 
-    __slots__ = ("_address", "_head_timer", "_server", "_stall_timer")
+    __slots__ = ("_address", "_head_timer", "_server", "_stalls")
 
     def __init__(self, server: BoundedServer, **settings: Any) -> None:
         super().__init__(server, **settings)
@@ -61,27 +58,23 @@ class ClientConnection(RequestHandler):
         self._address: str | None = None
         """Set while this connection counts."""
         self._head_timer: asyncio.TimerHandle | None = None
-        self._stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve it, or tell it that there are too many."""
         transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of it
-        peer = transport.get_extra_info("peername")
-        address = peer[0] if peer else ""
-        if not self._server.let_in(address):
-            transport.write(_raw(too_many_connections()))
-            transport.close()
+        self._address = self._server.let_in(transport)
+        if self._address is None:
             return
-        self._address = address
+        self._stalls = StallWatch(self._loop, transport, self._server.limits.stalled_seconds)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is gone, whoever ended it."""
-        for timer in (self._head_timer, self._stall_timer):
-            if timer is not None:
-                timer.cancel()
-        self._head_timer = self._stall_timer = None
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
         if self._address is not None:
+            self._stalls.resumed()
             self._server.left(self._address)
             self._address = None
         super().connection_lost(exc)
@@ -107,38 +100,12 @@ class ClientConnection(RequestHandler):
     def pause_writing(self) -> None:
         """More is written than the client takes; from now on it must take some."""
         super().pause_writing()
-        self._watch(self._unsent())
+        self._stalls.paused()
 
     def resume_writing(self) -> None:
         """It has taken most of it."""
         super().resume_writing()
-        if self._stall_timer is not None:
-            self._stall_timer.cancel()
-            self._stall_timer = None
-
-    def _watch(self, unsent: int) -> None:
-        self._stall_timer = self._loop.call_later(self._server.limits.stalled_seconds, self._hang_up_if_stalled, unsent)
-
-    def _hang_up_if_stalled(self, before: int) -> None:
-        self._stall_timer = None
-        if self.transport is None:
-            return
-        now = self._unsent()
-        if before - now < _MIN_TAKEN_BYTES_PER_SECOND * self._server.limits.stalled_seconds:
-            # Closing in the usual way would wait for the client to take what is buffered.
-            self.transport.abort()
-        else:
-            self._watch(now)
-
-    def _unsent(self) -> int:
-        """Bytes that the client has not acknowledged: the transport's and the kernel's, which takes megabytes at once."""
-        assert self.transport is not None
-        sock = self.transport.get_extra_info("socket")
-        try:
-            queued = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
-        except (OSError, AttributeError):
-            queued = 0
-        return int(self.transport.get_write_buffer_size()) + int(queued)
+        self._stalls.resumed()
 
     def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -187,23 +154,56 @@ class BoundedServer(web.Server):
         self.open = 0
         self._refused = refused
         self._by_address: Counter[str] = Counter()
+        self.front: FrontServer | None = None
 
     def __call__(self) -> RequestHandler:
-        """See ``web.Server``."""
+        """See ``web.Server``. With a front, connections begin there."""
+        if self.front is not None:
+            return cast(RequestHandler, Front(self.front, self.let_in, self.left))
+        return self.make_connection()
+
+    def make_connection(self) -> RequestHandler:
+        """A connection that aiohttp serves."""
         return ClientConnection(self, loop=self._loop, **self._kwargs)
 
-    def let_in(self, address: str) -> bool:
-        """Whether there is room for one more connection; then it counts until :meth:`left`."""
-        if self.open >= self.limits.max_connections:
-            self._refused(Refusal.CONNECTIONS)
-            return False
+    @property
+    def busy(self) -> bool:
+        """Whether any request is being served."""
+        fronts = () if self.front is None else self.front.connections
+        return any(each.busy for each in fronts) or any(each._request_in_progress for each in self.connections)
+
+    @property
+    def begun(self) -> int:
+        """Requests since the start."""
+        return self.requests_count + (0 if self.front is None else self.front.requests_count)
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """See ``web.Server``."""
+        if self.front is not None:
+            await self.front.shutdown(timeout or 0.0)
+        await super().shutdown(timeout)
+
+    def let_in(self, transport: asyncio.Transport) -> str | None:
+        """The client's address; the connection counts until it is passed to :meth:`left`. ``None``: there is no room."""
+        peer = transport.get_extra_info("peername")
+        address = peer[0] if peer else ""
+        refusal = self._refusal(address)
+        if refusal is not None:
+            self._refused(refusal)
+            transport.write(_raw(too_many_connections()))
+            transport.close()
+            return None
         if self.limits.max_per_address:
-            if self._by_address[address] >= self.limits.max_per_address:
-                self._refused(Refusal.ADDRESS_CONNECTIONS)
-                return False
             self._by_address[address] += 1
         self.open += 1
-        return True
+        return str(address)
+
+    def _refusal(self, address: str) -> Refusal | None:
+        if self.open >= self.limits.max_connections:
+            return Refusal.CONNECTIONS
+        if self.limits.max_per_address and self._by_address[address] >= self.limits.max_per_address:
+            return Refusal.ADDRESS_CONNECTIONS
+        return None
 
     def left(self, address: str) -> None:
         """A connection that was let in is gone."""
@@ -218,16 +218,23 @@ class BoundedRunner(web.AppRunner):
     """Runs an application behind a :class:`BoundedServer`."""
 
     def __init__(
-        self, app: web.Application, *, limits: ConnectionLimits, refused: Callable[[Refusal], None], **settings: Any
+        self,
+        app: web.Application,
+        *,
+        limits: ConnectionLimits,
+        refused: Callable[[Refusal], None],
+        front: Callable[[BoundedServer], FrontServer] | None = None,
+        **settings: Any,
     ) -> None:
         super().__init__(app, **settings)
         self._limits = limits
         self._refused = refused
+        self._front = front
 
     async def _make_server(self) -> web.Server:
         # aiohttp names no other way to give connections a class of one's own.
         made = await super()._make_server()
-        return BoundedServer(
+        server = BoundedServer(
             made.request_handler,
             request_factory=made.request_factory,
             handler_cancellation=made.handler_cancellation,
@@ -236,6 +243,9 @@ class BoundedRunner(web.AppRunner):
             refused=self._refused,
             **made._kwargs,
         )
+        if self._front is not None:
+            server.front = self._front(server)
+        return server
 
 
 def _complaint(error: BaseException | None) -> RouterError:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from aiohttp import web
-from multidict import CIMultiDictProxy
 
 from fairlead_router.errors import expectation_failed, invalid_request, too_large
+from fairlead_router.http.client import Headers
 from fairlead_router.http.context import CONTEXT
 from fairlead_router.http.responses import error_response
 
@@ -25,7 +25,7 @@ _ONCE = frozenset(
 _OURS = "x-fairlead-"
 
 
-def check_head(headers: CIMultiDictProxy[str]) -> None:
+def check_head(headers: Headers) -> None:
     """Refuse a header that decides something and is there twice. Raises ``RouterError`` 400.
 
     Something in front of the router (a proxy that checks keys, a log) may have read the other one. aiohttp itself refuses

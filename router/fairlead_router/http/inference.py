@@ -13,11 +13,12 @@ from fairlead_contract.decision import Outcome
 from fairlead_router.dialect.operations import Operation
 from fairlead_router.dispatch.answers import Begun, Whole
 from fairlead_router.dispatch.failures import CLIENT_CLOSED
+from fairlead_router.dispatch.stream import StreamEnd
 from fairlead_router.errors import RouterError, internal
-from fairlead_router.http.bodies import read_body
-from fairlead_router.http.context import CONTEXT
+from fairlead_router.http.client import AiohttpClient, Client, Reply, to_response
+from fairlead_router.http.context import CONTEXT, Context
 from fairlead_router.http.heads import check_head
-from fairlead_router.http.responses import JSON, decision_headers, error_response
+from fairlead_router.http.responses import JSON, decision_headers, error_reply
 from fairlead_router.pipeline import Flow, Pipeline
 
 logger = logging.getLogger("fairlead.http")
@@ -28,48 +29,54 @@ _SENT_AT_ONCE_BYTES = 1 << 16
 
 
 def serving(operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The handler of one operation."""
+    """aiohttp's handler of one operation."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        return await serve(request, operation)
+        client = AiohttpClient(request)
+        reply = await serve(request.app[CONTEXT], client, operation)
+        if reply is not None:
+            return to_response(reply)
+        assert client.response is not None, "what is no reply was sent"
+        return client.response
 
     return handle
 
 
-async def serve(request: web.Request, operation: Operation) -> web.StreamResponse:
-    """Decide, call, pass on; whatever happens, exactly one record and one settlement."""
-    context = request.app[CONTEXT]
+async def serve(context: Context, client: Client, operation: Operation) -> Reply | None:
+    """Decide, call, pass on; whatever happens, exactly one record and one settlement. ``None``: all is sent already."""
     pipeline, admission = context.pipeline, context.pipeline.admission
     flow = pipeline.arrive()
     status, outcome = _CLIENT_CLOSED_REQUEST, Outcome.CANCELLED
     error_code: str | None = CLIENT_CLOSED
     try:
         try:
-            check_head(request.headers)
-            pipeline.identify(flow, request.headers)
-            pipeline.expect_place(flow, request.headers)
-            body = await read_body(request, admission, seconds=context.settings.body_seconds)
+            check_head(client.headers)
+            pipeline.identify(flow, client.headers)
+            pipeline.expect_place(flow, client.headers)
+            before = pipeline.elapsed(flow)
+            body = await client.read_body(admission, seconds=context.settings.body_seconds)
+            flow.waited = pipeline.elapsed(flow) - before
             flow.held = len(body)
             if not admission.take():
-                await pipeline.wait_for_place(flow, request.headers, body)
+                await pipeline.wait_for_place(flow, client.headers, body)
             try:
-                answer = await pipeline.answer(flow, operation, request.headers, body)
+                answer = await pipeline.answer(flow, operation, client.headers, body)
                 if isinstance(answer, Begun):
-                    response, outcome, error_code = await _stream(request, pipeline, flow, answer)
-                    status = response.status
-                    return response
-                whole = await _whole(request, pipeline, flow, answer)
+                    end = await _stream(client, pipeline, flow, answer)
+                    status, outcome, error_code = 200, end.outcome, end.code
+                    return None
+                reply = await _whole(client, pipeline, flow, answer)
                 status = answer.status
                 outcome, error_code = (
                     (Outcome.SUCCEEDED, None) if status == 200 else (Outcome.REFUSED, "request_refused")
                 )
-                return whole
+                return reply
             finally:
                 admission.leave()
         except RouterError as error:
             status, error_code = error.status, error.code
             outcome = _outcome(error)
-            return error_response(error, decision_headers(pipeline, flow))
+            return error_reply(error, decision_headers(pipeline, flow))
         except (asyncio.CancelledError, ConnectionError) as gone:
             if flow.end is not None and not isinstance(gone, ConnectionAbortedError):
                 # It left with its whole answer: many clients hang up at ``[DONE]``.
@@ -79,10 +86,10 @@ async def serve(request: web.Request, operation: Operation) -> web.StreamRespons
             logger.exception("decision %s failed", flow.id)
             failure = internal(flow.id)
             status, outcome, error_code = failure.status, Outcome.FAILED, failure.code
-            return error_response(failure, decision_headers(pipeline, flow))
+            return error_reply(failure, decision_headers(pipeline, flow))
     finally:
         await pipeline.finish(
-            flow, method=request.method, path=request.path, status=status, outcome=outcome, error=error_code
+            flow, method=client.method, path=client.path, status=status, outcome=outcome, error=error_code
         )
 
 
@@ -94,19 +101,23 @@ def _outcome(error: RouterError) -> Outcome:
     return Outcome.FAILED if error.status == 502 else Outcome.REFUSED
 
 
-async def _whole(request: web.Request, pipeline: Pipeline, flow: Flow, answer: Whole) -> web.Response:
+async def _whole(client: Client, pipeline: Pipeline, flow: Flow, answer: Whole) -> Reply | None:
     flow.committed = pipeline.elapsed(flow)
     headers = decision_headers(pipeline, flow)
     if answer.event_stream:
         _as_stream(headers)
     else:
         headers["Content-Type"] = JSON
-    response = web.Response(body=answer.body, status=answer.status, headers=headers)
-    if len(answer.body) > _SENT_AT_ONCE_BYTES:
-        # Until the client has taken it, it has its place: answers that nobody reads would pile up otherwise.
-        await response.prepare(request)
-        await response.write_eof()
-    return response
+    reply = Reply(answer.status, headers, answer.body)
+    if len(answer.body) <= _SENT_AT_ONCE_BYTES:
+        return reply
+    # Until the client has taken it, it has its place: answers that nobody reads would pile up otherwise.
+    try:
+        await client.send(reply)
+    finally:
+        if flow.job is not None:
+            flow.job.waited += pipeline.elapsed(flow) - flow.committed
+    return None
 
 
 def _as_stream(headers: CIMultiDict[str]) -> None:
@@ -115,26 +126,21 @@ def _as_stream(headers: CIMultiDict[str]) -> None:
     headers["Content-Type"] = "text/event-stream; charset=utf-8"
 
 
-async def _stream(
-    request: web.Request, pipeline: Pipeline, flow: Flow, begun: Begun
-) -> tuple[web.StreamResponse, Outcome, str | None]:
+async def _stream(client: Client, pipeline: Pipeline, flow: Flow, begun: Begun) -> StreamEnd:
     headers = decision_headers(pipeline, flow)
     headers["x-fairlead-model"] = begun.running.entry.key
     headers["x-fairlead-attempts"] = str(len(begun.running.job.attempts) + 1)
     _as_stream(headers)
-    response = web.StreamResponse(headers=headers)
     try:
-        await response.prepare(request)
+        stream = await client.open_stream(headers)
     except BaseException:
         await pipeline.discard(begun)
         raise
     try:
         # The error event tells of a cut; the framing stays whole and the connection open, or a pooled client's next
         # request, which nothing warned off, would meet a closed connection.
-        end = await pipeline.relay(flow, begun, response.write, response.write_eof)
+        return await pipeline.relay(flow, begun, stream.write, stream.write_eof)
     except ConnectionAbortedError:
         # The client is there and does not read; closing in the usual way would wait for it to take what is buffered.
-        if request.transport is not None:
-            request.transport.abort()
+        client.abort()
         raise
-    return response, end.outcome, end.code

@@ -10,8 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
+
+if TYPE_CHECKING:
+    from fairlead_router.http.connections import BoundedServer
 
 logger = logging.getLogger("fairlead.leaving")
 
@@ -66,17 +70,17 @@ class Leaving:
 
     async def _served(self, runner: web.AppRunner, seconds: float, *, until_hurried: bool) -> bool:
         """Wait until all connections are closed or idle, at most ``seconds``. Returns whether they are."""
-        server = runner.server
+        server = cast("BoundedServer | None", runner.server)
         loop = asyncio.get_running_loop()
         if server is None:
             return True
         started = active = loop.time()
-        count = server.requests_count
-        while server.connections:
+        count = server.begun
+        while server.open:
             now = loop.time()
-            busy = any(connection._request_in_progress for connection in server.connections)
-            if busy or server.requests_count != count:
-                active, count = now, server.requests_count
+            busy = server.busy
+            if busy or server.begun != count:
+                active, count = now, server.begun
             hurried = until_hurried and self.hurried.is_set()
             if not busy and (now - active >= IDLE_SECONDS or hurried or not until_hurried):
                 return True

@@ -84,15 +84,15 @@ async def routing_test(request: web.Request) -> web.Response:
     """``POST /api/routing/test``: what would be decided, with every reason; nobody is called."""
     context = request.app[CONTEXT]
     try:
-        check_head(request.headers)
+        _caller(request)  # Nobody else's body is read.
         admission = context.pipeline.admission
-        # The same bounds as for a request that is served, without standing in line: nobody is kept waiting by a question.
-        with admission.place():
-            body = await read_body(request, admission, seconds=context.settings.body_seconds)
-            try:
+        body = await read_body(request, admission, seconds=context.settings.body_seconds)
+        try:
+            # The same bounds as for a request that is served, without standing in line: no question keeps anybody waiting.
+            with admission.place():
                 return json_response(await explain_request(context.pipeline, request.headers, body))
-            finally:
-                admission.buffers.give_back(len(body))
+        finally:
+            admission.buffers.give_back(len(body))
     except RouterError as error:
         return error_response(error)
 
@@ -191,6 +191,7 @@ class _Caller:
 
 
 def _caller(request: web.Request) -> _Caller:
+    check_head(request.headers)
     pipeline = request.app[CONTEXT].pipeline
     flow = pipeline.arrive()
     pipeline.identify(flow, request.headers)

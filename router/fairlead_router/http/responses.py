@@ -10,6 +10,7 @@ from multidict import CIMultiDict
 
 from fairlead_router.dialect.openai_error import openai_error_body
 from fairlead_router.errors import RouterError
+from fairlead_router.http.client import Reply, to_response
 from fairlead_router.pipeline import Flow, Pipeline
 
 JSON = "application/json"
@@ -37,11 +38,15 @@ def decision_headers(pipeline: Pipeline, flow: Flow) -> CIMultiDict[str]:
     return headers
 
 
-def error_response(error: RouterError, headers: CIMultiDict[str] | None = None) -> web.Response:
+def error_reply(error: RouterError, headers: CIMultiDict[str] | None = None) -> Reply:
     """The one place where a :class:`RouterError` becomes HTTP."""
-    response = web.Response(body=openai_error_body(error), status=error.status, content_type=JSON, headers=headers)
+    headers = CIMultiDict() if headers is None else headers
+    headers["Content-Type"] = JSON
     if error.retry_after_seconds is not None:
-        response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))
-    if error.status in {408, 413}:
-        response.force_close()
-    return response
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))
+    return Reply(error.status, headers, openai_error_body(error), close=error.status in {408, 413})
+
+
+def error_response(error: RouterError) -> web.Response:
+    """:func:`error_reply` for aiohttp."""
+    return to_response(error_reply(error))

@@ -15,15 +15,19 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 
 COMPONENTS = (
     "fairlead",
+    "fairlead.cache",
     "fairlead.compiler",
     "fairlead.config",
     "fairlead.dispatch",
+    "fairlead.health",
     "fairlead.http",
     "fairlead.kube",
     "fairlead.record",
     "fairlead.serve",
     "fairlead.server",
+    "fairlead.sharing",
     "fairlead.state",
+    "fairlead.store",
     "fairlead.trace",
 )
 """Those that always exist; others appear with what they belong to."""
@@ -100,6 +104,7 @@ class LogLevels:
         self._call_later = call_later
         self._clock = clock
         self._timers: dict[str, Timer] = {}
+        self._changed: set[str] = set()
 
     def change(self, body: bytes) -> None:
         """``{"fairlead.dispatch": "debug"}``, ``{"…": {"level": "debug", "seconds": 600}}``, or ``null`` to undo.
@@ -113,6 +118,7 @@ class LogLevels:
         if not wanted:
             raise BadLevels(f"the body names no component; {_allowed(_BODY)}")
         changes = {name: self._checked(name, change) for name, change in wanted.items()}
+        self._changed |= changes.keys()
         for name, (level, seconds) in changes.items():
             self._set(name, level)
             if seconds is not None:
@@ -125,7 +131,7 @@ class LogLevels:
 
     def close(self) -> None:
         """Go back to the levels of the start."""
-        for name in list(self._timers):
+        for name in self._changed:
             self._set(name, None)
 
     def _checked(self, name: str, change: str | Expiring | None) -> tuple[str | None, float | None]:

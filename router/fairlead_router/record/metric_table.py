@@ -119,6 +119,9 @@ class Metric(Enum):
 
     OVERHEAD = _histogram("fairlead_overhead_seconds", "Time a request spent in the router itself.", _OVERHEADS)
     ATTEMPTS = _counter("fairlead_attempts", "Calls to providers, by how they ended.", "model", "outcome")
+    RETRIES_WITHHELD = _counter(
+        "fairlead_retries_withheld", "Retries that found no room in the retry budget of their provider.", "provider"
+    )
     TOKENS = _counter("fairlead_tokens", "Billable tokens.", "model", "direction")
     COST = _counter("fairlead_cost_usd", "Cost of all attempts, in dollars.", "model")
     CACHE_REQUESTS = _counter(

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from fairlead_router.config.doors.status import DoorGauges, Doors
 from fairlead_router.config.receiver import ConfigReceiver
 from fairlead_router.config.refusals import RefusalCounter
-from fairlead_router.dispatch.breaker import BreakerRegistry
+from fairlead_router.dispatch.dispatcher import Dispatcher
 from fairlead_router.dispatch.sharing import BreakerSharing
 from fairlead_router.record.health import health_scores
 from fairlead_router.record.lines import LineWriter
 from fairlead_router.record.metric_table import Metric
 from fairlead_router.record.metrics import Metrics
-from fairlead_router.select.view import Health
 from fairlead_router.state.resilient import ResilientStore
 from fairlead_router.trace.telemetry import Telemetry
 
@@ -31,12 +30,13 @@ def register_configuration(metrics: Metrics, receiver: ConfigReceiver, doors: Do
 def register_health(
     metrics: Metrics,
     receiver: ConfigReceiver,
-    breakers: BreakerRegistry,
-    checks: Health,
+    dispatcher: Dispatcher,
     clock: Callable[[], float],
 ) -> None:
     """How far the providers can be relied on. ``clock``: monotonic seconds."""
+    breakers, checks = dispatcher.breakers, dispatcher.health
     metrics.gauge_of(Metric.HEALTH_SCORE, lambda: health_scores(receiver.table, breakers, checks, clock()))
+    metrics.counter_of(Metric.RETRIES_WITHHELD, dispatcher.retry_budgets.withheld_by_provider)
 
 
 def register_store(metrics: Metrics, store: ResilientStore, sharing: BreakerSharing) -> None:

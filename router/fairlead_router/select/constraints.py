@@ -54,11 +54,16 @@ class HardConstraints(msgspec.Struct, frozen=True):
         )
 
     def endpoints_allowed(self, entry: ModelEntry) -> tuple[EndpointEntry, ...]:
-        """The endpoints that lie in a region of every layer; one without a region lies in none."""
+        """The endpoints that lie in a region of every layer; one without a region lies in none.
+
+        Of these, those of weight 0 only if there are no others: such an endpoint is drained, also for retries.
+        """
         endpoints = entry.provider.endpoints
-        if not self.regions:
+        if self.regions:
+            endpoints = tuple(each for each in endpoints if all(each.region in regions for regions in self.regions))
+        if len(endpoints) < 2:
             return endpoints
-        return tuple(each for each in endpoints if all(each.region in regions for regions in self.regions))
+        return tuple([each for each in endpoints if each.weight]) or endpoints
 
 
 _NOTHING = Constraints()

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from fairlead_contract.decision import StateRead
 from fairlead_router.config.table import EndpointEntry, ModelEntry
 from fairlead_router.select.statistics import ReadStatistics
-from fairlead_router.select.view import BreakerState, BreakerView, StateView
+from fairlead_router.select.view import AFFINITY, BREAKER, HEALTH, UNIX_SECONDS, BreakerState, BreakerView, StateView
+
+_DECIMALS = 3
 
 
 class Reader:
@@ -38,24 +40,25 @@ class Reader:
         """The time by which prices hold."""
         if self._unix is None:
             self._unix = self._view.unix_seconds
-            self.note("unix_seconds", repr(self._unix))
+            self.note(UNIX_SECONDS, repr(self._unix))
         return self._unix
 
     @property
     def pinned_model(self) -> str | None:
         """The model that affinity holds this request on."""
         if self._view.pinned_model is not None:
-            self.note("affinity", self._view.pinned_model)
+            self.note(AFFINITY, self._view.pinned_model)
         return self._view.pinned_model
 
     def breaker(self, entry: ModelEntry, endpoint: str) -> BreakerView:
         """The breaker of one model at one endpoint."""
         found = self._breakers.view(entry.key, endpoint, self.now)
-        if found.state is not BreakerState.CLOSED:
-            text = found.state.value
-            if found.state is BreakerState.OPEN:
-                text = f"{text} {found.opens_again_in_seconds:.3f}s"
-            self.note(f"breaker:{entry.key}@{endpoint}", text)
+        if found.state is BreakerState.CLOSED:
+            return found
+        if found.state is BreakerState.OPEN:
+            # Decided on is what the record says, or a replay could find another breaker to open again sooner.
+            found = BreakerView(found.state, round(found.opens_again_in_seconds, _DECIMALS))
+        self.note(f"{BREAKER}{entry.key}@{endpoint}", found.in_words())
         return found
 
     def healthy(self, entry: ModelEntry, endpoint: str) -> bool:
@@ -65,7 +68,7 @@ class Reader:
         provider = entry.provider.fragment.key
         if self._health.healthy(provider, endpoint):
             return True
-        self.note(f"health:{provider}@{endpoint}", "Unhealthy")
+        self.note(f"{HEALTH}{provider}@{endpoint}", "Unhealthy")
         return False
 
     def usable(self, entry: ModelEntry, allowed: Sequence[EndpointEntry]) -> list[EndpointEntry]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
-from fairlead_router.select.statistics import NOTHING_MEASURED, Statistics
+from fairlead_contract.decision import StateRead
+from fairlead_router.select.statistics import NOTHING_MEASURED, RecordedStatistics, Statistics
+
+BREAKER, HEALTH, AFFINITY, UNIX_SECONDS = "breaker:", "health:", "affinity", "unix_seconds"
+"""Keys, or their beginnings, under which a record holds what was read."""
 
 
 class BreakerState(StrEnum):
@@ -27,6 +31,20 @@ class BreakerView:
     state: BreakerState
     opens_again_in_seconds: float = 0.0
     """Until it lets a probe through; zero unless open."""
+
+    def in_words(self) -> str:
+        """As a record states it."""
+        return (
+            f"{self.state.value} {self.opens_again_in_seconds:.3f}s"
+            if self.opens_again_in_seconds
+            else self.state.value
+        )
+
+    @classmethod
+    def of(cls, words: str) -> BreakerView:
+        """What :meth:`in_words` stated."""
+        state, _, seconds = words.partition(" ")
+        return cls(BreakerState(state), float(seconds.removesuffix("s") or 0))
 
 
 CLOSED = BreakerView(BreakerState.CLOSED)
@@ -94,3 +112,19 @@ class StateView(msgspec.Struct, frozen=True):
     statistics: Statistics = NOTHING_MEASURED
     unix_seconds: float = 0.0
     """The time by which prices hold."""
+
+    @classmethod
+    def of(cls, reads: Iterable[StateRead]) -> StateView:
+        """What a decision read, from the ``state`` of its record: select again with it, and the same comes out."""
+        found = {read.key: read.value for read in reads}
+        breakers = {
+            key.removeprefix(BREAKER): BreakerView.of(value) for key, value in found.items() if key.startswith(BREAKER)
+        }
+        unhealthy = [key.removeprefix(HEALTH).rpartition("@") for key in found if key.startswith(HEALTH)]
+        return cls(
+            RecordedBreakers(breakers),
+            found.get(AFFINITY),
+            RecordedHealth(frozenset((provider, endpoint) for provider, _, endpoint in unhealthy)),
+            RecordedStatistics.of(reads),
+            float(found.get(UNIX_SECONDS, 0)),
+        )

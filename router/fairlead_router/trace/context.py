@@ -86,7 +86,7 @@ class Tracing:
         """The trace of a request; ``None`` if none came with it and none is exported."""
         sampling = self._sampling
         given = headers.get("traceparent") if sampling.trust_clients else None
-        parent = None if given is None else parse_parent(given, headers.get("tracestate"))
+        parent = None if given is None else parse_parent(given, _tracestate(headers))
         if parent is None:
             if not sampling.exporting:
                 return None
@@ -117,6 +117,13 @@ class Tracing:
         self._used = end
         text = self._random[start:end]
         return text if text.strip("0") else "f" * (2 * size)  # all zeros is no id
+
+
+def _tracestate(headers: Mapping[str, str]) -> str | None:
+    """All headers of that name are one list (Trace Context, 3.3.1)."""
+    if "tracestate" not in headers:
+        return None
+    return ",".join(value for name, value in headers.items() if value and name.lower() == "tracestate")
 
 
 def parse_parent(traceparent: str, tracestate: str | None) -> Parent | None:

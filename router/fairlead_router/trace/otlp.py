@@ -86,7 +86,8 @@ class SpanSender:
         self._ids.give(span.trace_id, span.span_id)
         made = self._tracer.start_span(
             span.name,
-            context=_parent(span.trace_id, span.parent_span_id),
+            # Whoever called is elsewhere; stages and calls have a parent of ours.
+            context=_parent(span.trace_id, span.parent_span_id, is_remote=span.kind is ours.SpanKind.SERVER),
             kind=_KINDS[span.kind],
             attributes=span.attributes,
             start_time=span.start,
@@ -190,11 +191,11 @@ class _EmittedEvents(LogRecordProcessor):
         return True
 
 
-def _parent(trace_id: str, span_id: str | None) -> Context:
+def _parent(trace_id: str, span_id: str | None, *, is_remote: bool) -> Context:
     if span_id is None:
         return Context()
     context = SpanContext(
-        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
+        int(trace_id, 16), int(span_id, 16), is_remote=is_remote, trace_flags=TraceFlags(TraceFlags.SAMPLED)
     )
     return set_span_in_context(NonRecordingSpan(context), Context())
 

@@ -73,6 +73,19 @@ def test_a_request_that_fails_gives_its_place_back() -> None:
     assert places.in_flight == 0
 
 
+async def test_who_takes_the_place_of_one_that_has_just_hung_up_stands_in_line() -> None:
+    places = admission(max_concurrent_requests=1, max_queued_requests=1, queue_seconds=30.0)
+    assert places.take()
+    leaving = standing(places, LOW)
+    await settle()
+    high = standing(places, HIGH)  # runs before the one that leaves has cleaned up
+    leaving.cancel()
+    await settle()
+    assert (leaving.cancelled(), places.queued, places.refused) == (True, 1, 0)
+    places.leave()
+    await high
+
+
 async def test_a_place_that_becomes_free_goes_to_who_is_first_in_line() -> None:
     places = full()
     first, second = standing(places), standing(places)

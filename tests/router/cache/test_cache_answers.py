@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from multidict import CIMultiDict
 
-from fairlead_contract.decision import CacheResult, CanaryAssignment
-from fairlead_contract.fragments import Cache
-from fairlead_router.cache.question import Question
+from fairlead_contract.decision import CacheResult, CanaryAssignment, Removal, RemovedBy
+from fairlead_contract.fragments import Cache, Endpoint
+from fairlead_router.cache.question import Directives, Question
 from fairlead_router.cache.reuse import Limits, Reuse
 from fairlead_router.settings import SettingError
 from fairlead_router.state.memory import MemoryStore
@@ -20,6 +22,22 @@ from tests.router.builders import a_model, a_target, key, ref
 from tests.router.cache.cache_parts import ANSWER, USAGE, Room, a_cached_policy, a_question, entry_of
 
 BASE = a_question()
+CANARY_ONLY = CanaryAssignment(model=key(), weight_percent=5, assigned=False)
+
+
+def held_on(canary: CanaryAssignment) -> Question:
+    """A question whose user affinity holds on the canary: it is not drawn, and yet it is asked."""
+    question = a_question(canary=canary)
+    return replace(question, selection=msgspec.structs.replace(question.selection, affinity=canary.model))
+
+
+def removed(by: RemovedBy) -> Question:
+    """A question whose only candidate was taken out."""
+    question = a_question()
+    out = Removal(by=by, message="")
+    candidates = tuple(msgspec.structs.replace(each, removed=out) for each in question.selection.candidates)
+    return replace(question, selection=msgspec.structs.replace(question.selection, candidates=candidates, plan=()))
+
 
 OTHERS: list[tuple[str, Question]] = [
     ("another workspace", a_question(workspace="other")),
@@ -27,6 +45,15 @@ OTHERS: list[tuple[str, Question]] = [
     ("another word", a_question({"messages": [{"role": "user", "content": "ho"}]})),
     ("a newer generation of the provider", a_question(entry=entry_of(generation=2))),
     ("a provider made anew", a_question(entry=entry_of(uid="another"))),
+    (
+        "another model behind the name, in files that count generations anew",
+        a_question(entry=entry_of(models=(a_model(upstream_name="other"),))),
+    ),
+    (
+        "another address, in files that count generations anew",
+        a_question(entry=entry_of(endpoints=(Endpoint("primary", "https://elsewhere.example/v1"),))),
+    ),
+    ("held on the canary by affinity", held_on(CANARY_ONLY)),
     (
         "one model more to choose from",
         a_question(
@@ -89,6 +116,29 @@ async def test_the_answer_of_a_model_that_the_workspace_may_no_longer_use_is_not
     assert await room.answer(a_question(allowed=[ref()])) == ANSWER
 
 
+@pytest.mark.parametrize("by", list(RemovedBy))
+async def test_an_answer_is_given_while_its_model_is_away_and_not_when_it_may_not_be_used(by: RemovedBy) -> None:
+    room = Room()
+    await room.answer(BASE)
+    away = by in {RemovedBy.CIRCUIT_BREAKER, RemovedBy.HEALTH}
+    assert await room.answer(removed(by)) == (ANSWER if away else None)
+
+
+async def test_whoever_left_while_waiting_for_the_answer_to_another_has_waited_and_not_worked() -> None:
+    room = Room()
+    first, second = room.reuse.ticket(BASE), room.reuse.ticket(BASE)
+    assert await first.lookup() is None
+    looking = asyncio.create_task(second.lookup())
+    await asyncio.sleep(0)
+    room.clock.now += 5
+    looking.cancel()
+    await asyncio.wait((looking,))
+    assert second.waited == 5
+    for ticket in (second, first):
+        ticket.close()
+    await room.reuse.close()
+
+
 async def test_the_answer_of_a_model_that_is_no_candidate_is_not_given() -> None:
     room = Room()
     await room.answer(BASE, model="team-a/openai/gone")
@@ -113,6 +163,11 @@ async def test_a_client_may_go_past_the_cache(said: str, result: str, keeps: boo
     assert (given == ANSWER) == (result == "hit")
     assert room.count("fairlead_cache_requests", result) == 1
     assert (await room.answer(BASE) == ANSWER) == keeps
+
+
+def test_what_a_client_says_in_several_headers_counts_as_if_it_were_in_one() -> None:
+    said = Directives.of(CIMultiDict([("Cache-Control", "max-age=0"), ("cache-control", "no-store")]))
+    assert said == Directives(fresh=True, unkept=True)
 
 
 async def test_no_cache_puts_a_newer_answer_in_the_place_of_the_old() -> None:
@@ -187,9 +242,12 @@ async def test_a_shared_store_without_a_key_of_all_keeps_nothing_and_says_so() -
     assert not room.store._values
 
 
-async def test_a_store_of_one_process_needs_no_key_and_the_draw_key_serves_a_shared_one() -> None:
-    assert Room(settings={"cache_key": None}).reuse.degraded is None
-    assert Room(shared=True, settings={"cache_key": None, "draw_key": "d"}).reuse.degraded is None
+async def test_a_store_of_one_process_needs_no_key_and_a_long_draw_key_serves_a_shared_one() -> None:
+    assert Room(settings={"cache_key": None, "draw_key": "d"}).reuse.degraded is None
+    assert Room(shared=True, settings={"cache_key": None, "draw_key": "d" * 32}).reuse.degraded is None
+    guessable = Room(shared=True, settings={"cache_key": None, "draw_key": "d" * 31}).reuse
+    assert guessable.degraded is not None
+    assert guessable.answers is guessable.repeats is None
 
 
 class AwayStore(MemoryStore):

@@ -58,6 +58,19 @@ async def test_a_leader_without_followers_leaves_nothing_behind() -> None:
     assert not len(flights)
 
 
+@pytest.mark.parametrize("seconds", [0.0, LONG], ids=["waited long enough", "left"])
+async def test_nobody_is_remembered_who_waits_no_more_however_long_the_first_takes(seconds: float) -> None:
+    flights: Flights[str] = Flights()
+    tasks = await waiting(flights, 3, seconds)
+    if seconds:
+        for task in tasks:
+            task.cancel()
+    await asyncio.wait(tasks)
+    assert flights.waiting == 0
+    assert not flights._waiting["n"]
+    assert len(flights) == 1
+
+
 async def test_who_has_waited_long_enough_is_told_so_and_is_not_called_again() -> None:
     flights: Flights[str] = Flights()
     (late,) = await waiting(flights, 1, seconds=0.0)

@@ -134,6 +134,21 @@ async def test_a_repeat_that_waited_long_enough_is_told_to_come_again() -> None:
     assert await room.answer(keyed()) == ANSWER
 
 
+async def test_a_repeat_whose_client_left_has_waited_and_not_worked() -> None:
+    room = Room()
+    first = await begun(room, keyed())
+    second = room.reuse.ticket(keyed())
+    looking = asyncio.create_task(second.lookup())
+    await asyncio.sleep(0)
+    room.clock.now += 5
+    looking.cancel()
+    await asyncio.wait((looking,))
+    assert second.waited == 5
+    for ticket in (second, first):
+        ticket.close()
+    await room.reuse.close()
+
+
 async def test_a_repeat_at_another_router_waits_too() -> None:
     store = MemoryStore()
     one, other = Room(store, shared=True), Room(store, shared=True)

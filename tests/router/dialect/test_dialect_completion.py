@@ -82,7 +82,7 @@ def test_unknown_fields_go_upstream_as_they_came() -> None:
         ({"prompt": ["a", 1]}, "prompt", "mixes"),
         ({"prompt": "a", "n": 0}, "n", "between 1 and 128"),
         ({"prompt": "a", "best_of": 129}, "best_of", "between 1 and 128"),
-        ({"prompt": "a", "max_tokens": 0}, "max_tokens", "at least 1"),
+        ({"prompt": "a", "max_tokens": -1}, "max_tokens", "at least 0"),
         ({"prompt": ["a"] * 100, "n": 100}, "prompt", "more than 2048"),
         ({"prompt": 5}, "prompt", "expected"),
     ],

@@ -37,6 +37,15 @@ def test_what_a_text_says_is_never_taken_for_the_protocol(words: list[str]) -> N
     assert read([event("start"), *(event(word) for word in words), event("", "stop")])[2]
 
 
+def test_an_event_that_ends_one_choice_and_goes_on_with_another_ends_the_one() -> None:
+    reader = StreamReader(strip_usage=True, estimated_input_tokens=0, choices=2)
+    going_on = {"index": 1, "delta": {"content": "x"}, "finish_reason": None}
+    ended = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    for choices in ([going_on], [ended, going_on], [ended | {"index": 1}]):
+        assert reader.passes(msgspec.json.encode({"choices": choices}))
+    assert reader.finished
+
+
 def test_usage_errors_and_ends_are_seen_after_any_number_of_plain_events() -> None:
     plain = [event("word")] * 3
     usage = {"prompt_tokens": 1, "completion_tokens": 7}

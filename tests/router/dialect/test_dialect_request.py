@@ -41,6 +41,7 @@ def content(*parts: Any) -> list[dict[str, Any]]:
         ({"max_tokens": 5}, {"max_output_tokens": 5}),
         ({"max_completion_tokens": 7}, {"max_output_tokens": 7}),
         ({"max_tokens": 5, "max_completion_tokens": 7}, {"max_output_tokens": 7}),
+        ({"max_tokens": 7, "max_completion_tokens": 5}, {"max_output_tokens": 7}),
         ({"max_tokens": 5, "max_completion_tokens": None}, {"max_output_tokens": 5}),
         ({"n": 3}, {"choices": 3}),
         ({"n": None}, {"choices": 1}),

@@ -278,8 +278,9 @@ def test_the_registry_keeps_one_breaker_for_each_model_and_endpoint() -> None:
     assert sorted(breakers.snapshot(0.0)) == ["m@one", "other@one"]
 
 
-def test_the_registry_forgets_models_that_no_table_knows_and_no_others() -> None:
+def test_the_registry_forgets_models_and_endpoints_that_no_table_knows_and_no_others() -> None:
     breakers = registry()
-    breakers.retain({"m"})
+    breakers.of("m", "renamed")
+    breakers.retain({("m", "one"), ("other", "two")})
     assert list(breakers.snapshot(0.0)) == ["m@one"]
     assert breakers.view("m", "one", 0.0).state is BreakerState.OPEN

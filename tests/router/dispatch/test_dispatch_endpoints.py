@@ -126,6 +126,15 @@ def test_under_the_strategy_lowest_latency_the_faster_endpoint_has_the_larger_sh
         assert scene.shares() == expected
 
 
+def test_an_endpoint_of_weight_zero_gets_nothing_when_the_other_was_tried_or_is_broken() -> None:
+    scene = Scene(place("a"), place("drained", 0))
+    assert scene.taken(0.5, "a") == "a"
+    scene.breakers.of(key(), "a").wait(0.0, 5.0, BreakerRules())
+    job = scene.job()
+    assert job.panic
+    assert scene.taken(panic=True) == "a"
+
+
 def test_a_backup_is_taken_when_no_other_is_left() -> None:
     scene = Scene(place("a"), place("z", 1000, backup=True))
     assert scene.shares() == {"a": 1.0}

@@ -211,6 +211,19 @@ async def test_checks_follow_the_table() -> None:
         assert health.healthy(P, "a")
 
 
+async def test_a_provider_that_is_edited_often_is_checked_in_its_period_all_the_same() -> None:
+    def edited() -> Table:
+        return checked(a=HealthCheck())
+
+    async with checking(edited()) as (checks, _, network, turns):
+        for _ in range(3):
+            await turns.turn()
+            await checks.follow(edited())
+            await asyncio.sleep(0)
+        assert len(network.asked) == 3
+        assert turns.slept[1:] == [15.0] * 3
+
+
 async def test_when_the_router_stops_no_check_runs_on() -> None:
     network, health, table = Network(), HealthRegistry(), checked(a=HealthCheck(period_seconds=1))
     network.says = None

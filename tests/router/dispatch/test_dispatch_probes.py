@@ -216,3 +216,20 @@ async def test_a_stream_whose_client_left_before_its_first_byte_gives_the_probe_
     await pipeline.discard(begun)
     assert scene.probe_is_free
     assert [attempt.outcome for attempt in begun.running.job.attempts] == [Outcome.CANCELLED]
+
+
+async def test_on_the_ramp_a_stream_counts_once_and_only_when_it_has_ended() -> None:
+    scene = Scene()
+    breaker, rules = scene.breakers.of(key(), "e0"), BreakerRules()
+    breaker.opened_elsewhere(0.0, 6.0, 1)
+    assert breaker.acquire(10.0, rules)
+    breaker.succeeded(10.0, rules)
+    for ended in range(3):
+        assert breaker.ramp_percent == 10, ended
+        while (begun := await scene.dispatcher.dispatch(scene.job(stream=True))) and scene.adapter.called[-1] != "e0":
+            pass  # nine of ten go elsewhere
+        assert isinstance(begun, Begun)
+        scene.dispatcher.attempts.committed(begun)
+        assert breaker.ramp_percent == 10, ended
+        scene.dispatcher.attempts.settle_stream(begun, Outcome.SUCCEEDED, None)
+    assert breaker.ramp_percent == 50

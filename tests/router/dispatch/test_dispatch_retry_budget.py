@@ -62,6 +62,14 @@ def test_each_provider_has_a_budget_of_its_own_and_is_forgotten_with_it() -> Non
     budgets = RetryBudgets()
     assert taken(budgets.of("team/a"), FREE + 5, 0.0) == FREE
     assert budgets.of("team/b").take(0.0)
-    assert budgets.withheld == 5
+    assert dict(budgets.withheld_by_provider()) == {("team/a",): 5, ("team/b",): 0}
     budgets.retain({"team/b"})
-    assert budgets.withheld == 0
+    assert dict(budgets.withheld_by_provider()) == {("team/b",): 0}
+    assert budgets.of("team/a").take(0.0)
+
+
+def test_what_was_withheld_in_all_never_shrinks_though_providers_are_forgotten() -> None:
+    budgets = RetryBudgets()
+    assert taken(budgets.of("team/a"), FREE + 5, 0.0) == FREE
+    budgets.retain(set())
+    assert budgets.withheld == 5

@@ -97,6 +97,13 @@ def test_the_mean_length_of_answers_follows_the_newest() -> None:
     assert registry.output_tokens(M) == pytest.approx(100, abs=0.1)
 
 
+def test_an_endpoint_that_no_table_knows_is_forgotten_and_its_model_is_not() -> None:
+    registry = measured((0, 1.0))
+    registry.retain({(M, "another")})
+    assert read(registry, 0) == NOTHING_KNOWN
+    assert registry.output_tokens(M) is not None
+
+
 def test_calls_that_run_are_counted_and_never_below_none() -> None:
     registry = StatisticsRegistry()
     registry.begin(M, E)

@@ -8,6 +8,8 @@ import pytest
 
 from fairlead_contract.decision import (
     Attempt,
+    CacheResult,
+    CacheUse,
     CanaryAssignment,
     Candidate,
     Draw,
@@ -164,7 +166,7 @@ def test_a_request_that_no_policy_matched() -> None:
         ({"policy": policy_used(), "changed": True}, "the configuration has changed since"),
         (
             {"candidates": (candidate("main", "small"),), "panic": True},
-            "every circuit breaker was open, so the least bad candidate was tried",
+            "nobody was left whom breakers and health checks let through, so the least bad candidate was tried",
         ),
         (
             {"candidates": (candidate("main", "small"),), "affinity": "team-a/openai/small"},
@@ -193,3 +195,19 @@ def test_the_trace_of_a_request_is_named_where_there_is_one() -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     assert f"  trace {trace}\n" in words(trace_id=trace)
     assert "trace" not in words()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"cache": CacheUse(result=CacheResult.HIT, age_seconds=42)}, "an answer from the response cache, 42 s old"),
+        ({"cache": CacheUse(result=CacheResult.SHARED)}, "the answer to the same request, which was under way"),
+        ({"cache": CacheUse(result=CacheResult.MISS)}, "Nobody was called\n"),
+        ({"idempotent_replay": True}, "the answer to an earlier request with the same Idempotency-Key"),
+    ],
+    ids=["hit", "shared", "miss", "replay"],
+)
+def test_an_answer_that_was_given_again_is_said_to_be_one(fields: dict[str, Any], said: str) -> None:
+    told = words(**fields)
+    assert "Nobody was called" in told
+    assert said in told

@@ -128,6 +128,12 @@ def test_closing_undoes_what_would_have_expired(levels: LogLevels) -> None:
     assert not enabled(DISPATCH)
 
 
+def test_closing_undoes_what_was_set_for_good_too(levels: LogLevels) -> None:
+    levels.change(b'{"fairlead.dispatch": "debug"}')
+    levels.close()
+    assert not enabled(DISPATCH)
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -15,6 +15,7 @@ from fairlead_contract.fragments import (
     Endpoint,
     Fallback,
     Model,
+    Price,
     Target,
     WorkspaceFragment,
 )
@@ -69,7 +70,7 @@ constraints = _often(
         regions=_subset("eu", "us"),
     ),
 )
-open_views = st.integers(1, 60).map(lambda seconds: BreakerView(BreakerState.OPEN, float(seconds)))
+open_views = st.floats(0.0001, 60).map(lambda seconds: BreakerView(BreakerState.OPEN, seconds))
 breaker_views = open_views | st.just(BreakerView(BreakerState.HALF_OPEN))
 
 
@@ -89,7 +90,10 @@ def models(draw: st.DrawFn, name: str) -> Model:
     flaw = draw(st.sampled_from([None] * len(FLAWS) * 2 + list(FLAWS)))
     undeclared = draw(_often((), st.just(("capabilities",))))
     fields = sound | dict.fromkeys(undeclared, ()) | ({} if flaw is None else {flaw: FLAWS[flaw]})
-    return a_model(name, **fields)
+    prices = draw(
+        st.lists(st.builds(Price, st.sampled_from((0, 100)), st.integers(0, 3), st.integers(0, 3)), max_size=2)
+    )
+    return a_model(name, prices=tuple(prices), **fields)
 
 
 @st.composite

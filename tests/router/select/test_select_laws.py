@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from fairlead_contract.decision import RemovedBy
+from fairlead_contract.decision import DecisionRecord, RemovedBy, StateRead
+from fairlead_contract.fragments import Constraints
 from fairlead_router.config.table import ModelEntry
 from fairlead_router.select.draws import KeyedDraws, RecordedDraws
-from fairlead_router.select.view import BreakerState, RecordedBreakers, StateView
-from tests.router.builders import ChosenDraws
-from tests.router.select.select_worlds import World, everyone_in, worlds
+from fairlead_router.select.statistics import EndpointStatistics, RecordedStatistics
+from fairlead_router.select.strategies import STRATEGIES
+from fairlead_router.select.view import BreakerState, RecordedBreakers, RecordedHealth, StateView
+from tests.router.builders import ChosenDraws, a_record, key
+from tests.router.select.select_worlds import PLACES, PROVIDERS, World, breaker_views, everyone_in, worlds
 
 CANARY_CELLS = 10
 """The shares of canaries in these worlds are whole tenths."""
@@ -97,10 +103,62 @@ def test_equal_input_gives_equal_output(world: World, decision_id: str, secret: 
     assert world.select(draws, decision_id=decision_id) == world.select(draws, decision_id=decision_id)
 
 
-@given(worlds(), st.text(max_size=5))
-def test_the_draws_and_breakers_of_a_record_replay_the_selection_to_equality(world: World, decision_id: str) -> None:
+seconds = st.none() | st.floats(0.001, 9).map(lambda value: round(value, 6))
+measurements = st.builds(
+    EndpointStatistics,
+    outstanding=st.integers(0, 5),
+    first_byte_seconds=seconds,
+    total_seconds=seconds,
+    mean_seconds=seconds,
+    success_ppm=st.none() | st.integers(0, 1_000_000),
+)
+limits = st.builds(
+    Constraints,
+    max_cost_micro_usd=st.none() | st.integers(0, 5),
+    max_price=st.none() | st.integers(0, 3),
+    max_latency_milliseconds=st.none() | st.integers(1, 9000),
+    min_success_ppm=st.none() | st.integers(0, 1_000_000),
+)
+endpoints = st.sampled_from(("primary", "second"))
+states = st.builds(
+    StateView,
+    breakers=st.builds(
+        RecordedBreakers,
+        st.dictionaries(
+            st.tuples(st.sampled_from(PLACES), endpoints).map(lambda at: f"{key(at[0][1], at[0][0])}@{at[1]}"),
+            breaker_views,
+        ),
+    ),
+    pinned_model=st.none() | st.sampled_from(PLACES).map(lambda place: key(place[1], place[0])),
+    health=st.builds(
+        RecordedHealth, st.frozensets(st.tuples(st.sampled_from(PROVIDERS).map("team-a/{}".format), endpoints))
+    ),
+    statistics=st.builds(
+        RecordedStatistics,
+        st.dictionaries(
+            st.tuples(st.sampled_from(PLACES).map(lambda place: key(place[1], place[0])), endpoints), measurements
+        ),
+        st.dictionaries(st.sampled_from(PLACES).map(lambda place: key(place[1], place[0])), st.floats(1, 999)),
+    ),
+    unix_seconds=st.floats(0, 200),
+)
+
+
+@given(worlds(), states, st.sampled_from(sorted(STRATEGIES)), limits, st.text(max_size=5))
+def test_the_draws_and_the_state_of_a_record_replay_the_selection_to_equality(
+    world: World, state: StateView, strategy: str, limits: Constraints, decision_id: str
+) -> None:
+    fragment = structs.replace(world.policy.fragment, strategy=strategy, constraints=limits)
+    world = replace(world, policy=replace(world.policy, fragment=fragment), view=state)
     decided = world.select(KeyedDraws(b"secret"), decision_id=decision_id)
-    assert world.select(RecordedDraws(decided.draws), decision_id="another") == decided
+    event(f"{strategy}, panic is {decided.panic}, {len(decided.plan)} in the plan")
+
+    record = a_record(
+        facts=world.facts, draws=decided.draws, state=(*decided.state, StateRead(key="shares:1", value=""))
+    )
+    read = msgspec.json.decode(msgspec.json.encode(record), type=DecisionRecord)
+    again = replace(world, facts=read.facts, view=StateView.of(read.state))
+    assert again.select(RecordedDraws(read.draws), decision_id="another") == decided
 
 
 @given(worlds(), st.floats(0, 0.999), st.floats(0, 0.999))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from fairlead_router.trace.context import Parent, Sampling, TraceContext, Tracing, parse_parent
 
@@ -25,7 +27,7 @@ def tracing(**fields: Any) -> Tracing:
     return Tracing(Sampling(**({"exporting": True} | fields)), random_bytes)
 
 
-def begun(headers: dict[str, str], **fields: Any) -> TraceContext:
+def begun(headers: Mapping[str, str], **fields: Any) -> TraceContext:
     context = tracing(**fields).begin(headers)
     assert context is not None
     return context
@@ -67,6 +69,11 @@ def test_no_header_value_breaks_the_reader(text: str) -> None:
 def test_a_tracestate_goes_on_if_it_can_be_one(state: str, kept: bool) -> None:
     headers = begun({"traceparent": GIVEN, "tracestate": state}).upstream_headers(1)
     assert headers.get("tracestate") == (state if kept else None)
+
+
+def test_a_tracestate_in_several_headers_is_one_list() -> None:
+    headers = CIMultiDict([("traceparent", GIVEN), ("tracestate", "a=1"), ("TraceState", "b=2"), ("tracestate", "")])
+    assert begun(headers).upstream_headers(1)["tracestate"] == "a=1,b=2"
 
 
 def test_a_tracestate_without_a_valid_traceparent_is_dropped() -> None:

@@ -14,6 +14,7 @@ import httptools
 from fairlead_router.dispatch.transport.base import CallFailed
 
 _MAX_HEAD_BYTES = 64 * 1024
+"""Also of what is no part of the body behind it: trailers, or the extensions of a chunk."""
 _MAX_WAITING_BYTES = 256 * 1024
 _PIECE_BYTES = 256 * 1024
 """A large body is handed over in pieces, each when the one before has gone: as a whole it would be copied."""
@@ -24,7 +25,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_body",
-        "_bytes_of_head",
+        "_bytes_beside_body",
         "_drained",
         "_error",
         "_head_done",
@@ -63,7 +64,7 @@ class Connection(asyncio.Protocol):
         """By name in lower case; of repeated headers the first."""
         self.complete = False
         self._head_done = False
-        self._bytes_of_head = 0
+        self._bytes_beside_body = 0
         self._until_close = False
         self._body: list[bytes] = []
         self._size = 0
@@ -85,6 +86,8 @@ class Connection(asyncio.Protocol):
     async def send(self, head: bytes, body: bytes) -> None:
         """Send a request and wait for status and headers. Raises ``CallFailed``."""
         assert self._transport is not None, "a connection is used once it is made"
+        if self.lost:  # The provider hung up on a new connection: the loop says so only once.
+            raise CallFailed("no_answer", connected=False)
         self._begin()
         if len(body) <= _PIECE_BYTES:
             self._transport.write(head + body if body else head)
@@ -109,8 +112,8 @@ class Connection(asyncio.Protocol):
 
     async def read_whole(self, max_bytes: int) -> bytes:
         """The whole body. Raises ``CallFailed``: ``answer_cut`` or ``answer_too_large``."""
-        length = self.headers.get(b"content-length")
-        if length is not None and int(length) > max_bytes:
+        length = self.headers.get(b"content-length", b"").strip().lstrip(b"0")  # int() refuses very long ones
+        if length and int(length) > max_bytes:
             raise CallFailed("answer_too_large", connected=True)
         self._limit = max_bytes
         self._check_limit()
@@ -175,6 +178,7 @@ class Connection(asyncio.Protocol):
     def _check_limit(self) -> None:
         if self._limit is not None and self._size > self._limit:
             self._body.clear()
+            self._error = "answer_too_large"  # also if its end came with these very bytes
             self._fail("answer_too_large")
 
     # ------------------------------------------------------------------------------------------------ the loop's calls
@@ -200,15 +204,14 @@ class Connection(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.abort()
             return
-        if not self._head_done:
-            self._bytes_of_head += len(data)
+        self._bytes_beside_body += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._surplus = True
             self._fail("answer_cut")
             return
-        if not self._head_done and self._bytes_of_head > _MAX_HEAD_BYTES:
+        if self._bytes_beside_body > _MAX_HEAD_BYTES:
             self._fail("answer_cut")
             return
         if self._limit is not None:
@@ -258,6 +261,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         """See httptools."""
+        self._bytes_beside_body = 0
         if not self.complete:
             self._body.append(data)
             self._size += len(data)
@@ -266,7 +270,7 @@ class Connection(asyncio.Protocol):
         """See httptools. An interim answer (1xx) is not the answer."""
         if not self._head_done:
             self.headers.clear()
-            self._bytes_of_head = 0
+            self._bytes_beside_body = 0
             return
         self.complete = True
         if not self._parser.should_keep_alive():

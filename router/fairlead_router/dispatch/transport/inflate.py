@@ -26,11 +26,13 @@ class Inflate:
 
     @property
     def finished(self) -> bool:
-        """Whether the compressed stream has come to its own end."""
-        return self._stream.eof
+        """Whether the compressed stream has come to its own end, and nothing follows it."""
+        return self._stream.eof and not self._stream.unused_data
 
     def feed(self, data: bytes = b"") -> bytes:
         """The next piece of at most 256 KiB. Raises ``CallFailed`` for what is not compressed as it says."""
+        if self._stream.eof:  # zlib would gather what comes now, without end.
+            raise CallFailed("answer_cut", connected=True)
         try:
             return self._stream.decompress(self._stream.unconsumed_tail + data, _PIECE_BYTES)
         except zlib.error as error:

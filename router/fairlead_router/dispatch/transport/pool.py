@@ -11,7 +11,7 @@ import ipaddress
 import socket
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -59,6 +59,8 @@ class Pool:
 
     async def acquire(self, origin: Origin, *, connect_seconds: float) -> Connection:
         """A connection for one exchange; give it back with :meth:`release`. Raises ``CallFailed`` or ``CallTimedOut``."""
+        if self._waiting:
+            await self._wait_in_line(self._waiting.append)
         while True:
             kept = self._idle.get(origin)
             while kept:
@@ -68,7 +70,7 @@ class Pool:
                 self._discard(connection)
             if self._open < self._limit or self._close_one_idle():
                 break
-            await self._wait_in_line()
+            await self._wait_in_line(self._waiting.appendleft)  # Whoever was woken in vain keeps its place.
         self._open += 1
         try:
             return await self._connect(origin, connect_seconds)
@@ -105,9 +107,9 @@ class Pool:
         self._open -= 1
         self._wake_one()
 
-    async def _wait_in_line(self) -> None:
+    async def _wait_in_line(self, join: Callable[[asyncio.Future[None]], None]) -> None:
         place: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append(place)
+        join(place)
         try:
             await place
         except BaseException:
@@ -159,12 +161,14 @@ class Pool:
                     sock.close()
                     raise
         except TimeoutError as error:
+            self._resolved.pop((origin.host, origin.port), None)
             raise CallTimedOut from error
         except ssl.SSLError as error:
             raise CallFailed("tls_failed", connected=False) from error
-        except socket.gaierror as error:
+        except (socket.gaierror, UnicodeError) as error:  # the latter for a name with labels that none can have
             raise CallFailed("name_not_resolved", connected=False) from error
         except OSError as error:
+            self._resolved.pop((origin.host, origin.port), None)  # It may have moved.
             raise CallFailed("connect_failed", connected=False) from error
         return connection
 
