@@ -16,7 +16,7 @@ from fairlead_contract.fragments import CircuitBreaker, PolicyFragment
 from fairlead_router.config.table import PolicyEntry, Table
 from fairlead_router.dispatch.breaker import BreakerRegistry, BreakerRules
 from fairlead_router.errors import RouterError
-from fairlead_router.pipeline import match
+from fairlead_router.match.match import match
 from fairlead_router.select.draws import KeyedDraws
 from fairlead_router.select.selection import select, select_direct
 from fairlead_router.select.view import StateView

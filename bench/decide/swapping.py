@@ -29,12 +29,13 @@ from fairlead_router.dispatch.providers.base import Call
 from fairlead_router.dispatch.transport.base import Answer
 from fairlead_router.errors import RouterError
 from fairlead_router.identify.identity import Identifier
+from fairlead_router.ids import DecisionIds
 from fairlead_router.pipeline import Pipeline
 from fairlead_router.record.metrics import Metrics
 from fairlead_router.record.recorder import Recorder
 from fairlead_router.record.sink import RecordSink
 from fairlead_router.select.draws import KeyedDraws
-from fairlead_router.server import SWITCH_SECONDS, DecisionIds
+from fairlead_router.server import SWITCH_SECONDS
 from fairlead_router.state.memory import MemoryStore
 
 RATIO_GOAL = 2.0

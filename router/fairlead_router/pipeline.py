@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fairlead_contract.decision import BudgetUse, Facts, Outcome, Stages
-from fairlead_contract.fragments import WorkspaceFragment
+from fairlead_router.account.accounts import accounts
 from fairlead_router.account.ledger import Account
 from fairlead_router.admit.limits import Admission
 from fairlead_router.admit.priority import (
@@ -30,19 +30,17 @@ from fairlead_router.dispatch.dispatcher import Dispatcher
 from fairlead_router.dispatch.failures import CLIENT_CLOSED
 from fairlead_router.dispatch.job import Job
 from fairlead_router.dispatch.stream import StreamEnd, let_go, relay
-from fairlead_router.errors import model_ambiguous, model_not_found, no_policy, not_ready
+from fairlead_router.errors import not_ready
 from fairlead_router.identify.identity import Identifier, Identity
+from fairlead_router.match.match import match
 from fairlead_router.record.conditions import EndpointCondition, endpoint_conditions
 from fairlead_router.record.recorder import Finished, Recorder
 from fairlead_router.select.draws import DrawSource
 from fairlead_router.select.selection import Selection, select, select_direct, unit_value
 from fairlead_router.select.statistics import NOTHING_MEASURED, Statistics
 from fairlead_router.select.view import ALL_HEALTHY, Health, StateView
-from fairlead_router.state.store import Limit, StateStore
+from fairlead_router.state.store import StateStore
 from fairlead_router.trace.context import TraceContext, Tracing
-
-AUTO = "auto"
-_DAY = 86_400
 
 
 @dataclass(slots=True)
@@ -161,7 +159,7 @@ class Pipeline:
         flow.stages = _stages(received, found, self.elapsed(flow))
 
         now = self._wall()
-        account = Account(self._store, flow.id, limits(facts, table.workspaces.get(facts.workspace), now), self._wall)
+        account = Account(self._store, flow.id, accounts(facts, table.workspaces.get(facts.workspace), now), self._wall)
         flow.job = Job(flow.id, request, flow.selection, flow.policy, account, flow.started, flow.waited)
         flow.job.trace = flow.trace
         if self.reuse is not None and self.reuse.wants(flow.policy, headers):
@@ -332,38 +330,6 @@ class Pipeline:
 def _stages(*seconds: float) -> Stages:
     received, matched, selected = (round(each * 1_000_000) for each in seconds)
     return Stages(received_microseconds=received, matched_microseconds=matched, selected_microseconds=selected)
-
-
-def match(table: Table, facts: Facts) -> PolicyEntry | ModelEntry:
-    """The policy that decides, or the one model of that name. Raises ``RouterError`` when there is neither."""
-    rank = table.index.first(facts)
-    if rank is not None:
-        return table.policies[rank]
-    name = facts.requested_model
-    found = table.models_named(facts.namespace, name)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise model_ambiguous(name, sorted(unambiguous_name(each, found) for each in found))
-    if name == AUTO:
-        raise no_policy(facts.workspace)
-    raise model_not_found(name, facts.workspace)
-
-
-def unambiguous_name(entry: ModelEntry, namesakes: Sequence[ModelEntry]) -> str:
-    """``provider/model`` where that is enough to tell ``entry`` from ``namesakes``, else ``namespace/provider/model``."""
-    alike = [each for each in namesakes if each.ref.provider == entry.ref.provider]
-    return entry.key if len(alike) > 1 else f"{entry.ref.provider}/{entry.ref.model}"
-
-
-def limits(facts: Facts, workspace: WorkspaceFragment | None, now: float) -> tuple[Limit, ...]:
-    """The accounts a request is charged to: the day (UTC) of its workspace, or of the namespace that owns it.
-
-    Undeclared workspaces share an account, so that names invented by clients cannot fill the store.
-    """
-    owner = f"workspace/{workspace.workspace}" if workspace is not None else f"namespace/{facts.namespace or 'none'}"
-    day = int(now // _DAY)
-    return (Limit(f"{owner}/day/{day}", None, (day + 2) * _DAY),)
 
 
 def _affinity_key(policy: PolicyEntry, facts: Facts, decision_id: str) -> str | None:

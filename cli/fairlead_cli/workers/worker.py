@@ -45,9 +45,10 @@ from fairlead_cli.workers.messages import (
 )
 from fairlead_contract.snapshot import Credentials, Sealed
 from fairlead_kube.errors import NoAccess
+from fairlead_router.composition import WorkerPlace
 from fairlead_router.config.doors.open import Sources
 from fairlead_router.identify.api_keys import ApiKeysError
-from fairlead_router.server import RunningRouter, WorkerPlace, running_router
+from fairlead_router.server import RunningRouter, running_router
 from fairlead_router.settings import SettingError, Settings
 
 _BEAT_SECONDS = 2.0

@@ -15,7 +15,8 @@ from fairlead_router.dialect.operations import CHAT, EMBEDDING, OPERATIONS, Oper
 from fairlead_router.dispatch.course import nothing_to_try, opening_causes
 from fairlead_router.errors import RouterError, invalid_request
 from fairlead_router.explain.policies import PolicyConsidered, consider
-from fairlead_router.pipeline import Pipeline, match
+from fairlead_router.match.match import match
+from fairlead_router.pipeline import Pipeline
 
 
 class _Question(msgspec.Struct, rename="camel", forbid_unknown_fields=True):

@@ -19,7 +19,7 @@ from fairlead_router.http.inference import serving
 from fairlead_router.http.openapi.document import documents
 from fairlead_router.http.openapi.handler import serves
 from fairlead_router.http.responses import error_response, json_response
-from fairlead_router.pipeline import AUTO, unambiguous_name
+from fairlead_router.match.match import AUTO, unambiguous_name
 
 _METHODS = {
     "/v1/models": "GET",
