@@ -125,7 +125,6 @@ class Front(asyncio.Protocol):
         if self._address is None:
             return
         self._let_go()
-        self._stalls.resumed()
         self.resume_writing()
         if self._task is not None:
             self._task.cancel()
@@ -147,8 +146,8 @@ class Front(asyncio.Protocol):
     def resume_writing(self) -> None:
         """See ``asyncio.Protocol``."""
         drained, self._drained = self._drained, None
-        if drained is not None and not drained.done():
-            self._stalls.resumed()
+        self._stalls.resumed()
+        if drained is not None:
             drained.set_result(None)
 
     # ------------------------------------------------------------------------------------------------ requests
@@ -170,17 +169,16 @@ class Front(asyncio.Protocol):
 
     async def _serve(self, request: PlainRequest) -> None:
         client = _PlainClient(self, request)
-        close = False
+        close = True
         try:
             reply = await self._server.serve(client, request.operation)
-            close = self._server.leaving.closing or client.told_to_close or (reply is not None and reply.close)
-            if reply is not None and not self._transport.is_closing():
-                self._transport.write(whole_of(reply, int(time.time()), close=close))
+            if reply is not None:
+                await client.send(reply)
+            close = client.told_to_close
         except ConnectionError:
-            close = True
+            pass  # It is gone, or was hung up on.
         except Exception:
             logger.exception("a request failed")
-            close = True
         finally:
             self._task = None
         self._after(close=close)
@@ -189,24 +187,37 @@ class Front(asyncio.Protocol):
         if self._transport.is_closing():
             return
         if close:
-            self._transport.close()
+            self._close()
             return
         self._idle_since = self._loop.time()
+        if self._buffer:
+            self._consider()
+        if len(self._buffer) <= MAX_BYTES:
+            self._read_on()
+
+    def _read_on(self) -> None:
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
-        if self._buffer:
-            self._consider()
 
     def _hand_over(self) -> None:
         """aiohttp goes on with this connection, from the first byte that was not answered."""
+        if self._transport.is_closing():
+            return
         self._let_go()
+        self._read_on()  # From here on aiohttp decides when to pause.
         protocol = self._server.hand_over()
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
         if self._buffer and not self._transport.is_closing():
             protocol.data_received(self._buffer)
         self._buffer = b""
+
+    def _close(self) -> None:
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._stalls.resumed()
+            self._stalls.paused()  # It is closed once the client has taken the rest: so it must take some.
 
     def _let_go(self) -> None:
         self._stop_waiting()
@@ -227,7 +238,7 @@ class Front(asyncio.Protocol):
         left = self._idle_since + self._server.keepalive_seconds - self._loop.time()
         if self._task is None and not self._buffer and left <= 0:
             self._timer = None
-            self._transport.close()
+            self._close()
         else:
             self._timer = self._loop.call_later(max(left, 1.0), self._close_if_idle)
 
@@ -239,7 +250,8 @@ class Front(asyncio.Protocol):
             raise ConnectionResetError("the client is gone")
         self._transport.write(data)
         if self._drained is not None:
-            await self._drained
+            # Whoever stops waiting (a deadline does) may have more to write, and to wait for.
+            await asyncio.shield(self._drained)
 
     def abort(self) -> None:
         """Hang up without a word."""
@@ -249,13 +261,14 @@ class Front(asyncio.Protocol):
 class _PlainClient:
     """See :class:`~fairlead_router.http.client.Client`."""
 
-    __slots__ = ("_body", "_front", "headers", "path", "told_to_close")
+    __slots__ = ("_body", "_front", "_stream", "headers", "path", "told_to_close")
 
     method = "POST"
 
     def __init__(self, front: Front, request: PlainRequest) -> None:
         self._front = front
         self._body = request.body
+        self._stream: _Chunks | None = None
         self.path = f"/v1/{request.operation.path}"
         self.headers = request.headers
         self.told_to_close = False
@@ -267,6 +280,9 @@ class _PlainClient:
         return self._body
 
     async def send(self, reply: Reply) -> None:
+        if self._stream is not None and self._stream.begun:
+            self.abort()  # What was sent must not look complete, and nothing else can be said in it.
+            raise ConnectionAbortedError("a part of another answer is sent already")
         self.told_to_close = self._front._server.leaving.closing or reply.close
         await self._front.write(whole_of(reply, int(time.time()), close=self.told_to_close))
 
@@ -274,7 +290,9 @@ class _PlainClient:
         if self._front._transport.is_closing():
             raise ConnectionResetError("the client is gone")
         self.told_to_close = self._front._server.leaving.closing
-        return _Chunks(self._front, head_of(200, headers, int(time.time()), close=self.told_to_close, length=None))
+        first = head_of(200, headers, int(time.time()), close=self.told_to_close, length=None)
+        self._stream = _Chunks(self._front, first)
+        return self._stream
 
     def abort(self) -> None:
         self._front.abort()
@@ -288,6 +306,11 @@ class _Chunks:
     def __init__(self, front: Front, head: bytes) -> None:
         self._front = front
         self._before = head
+
+    @property
+    def begun(self) -> bool:
+        """Whether its head is sent."""
+        return not self._before
 
     async def write(self, data: bytes) -> None:
         if data:

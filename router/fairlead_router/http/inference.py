@@ -34,6 +34,9 @@ def serving(operation: Operation) -> Callable[[web.Request], Awaitable[web.Strea
     async def handle(request: web.Request) -> web.StreamResponse:
         client = AiohttpClient(request)
         reply = await serve(request.app[CONTEXT], client, operation)
+        if reply is not None and client.response is not None:
+            client.abort()  # What was sent must not look complete, and nothing else can be said in it.
+            raise ConnectionAbortedError("a part of another answer is sent already")
         if reply is not None:
             return to_response(reply)
         assert client.response is not None, "what is no reply was sent"

@@ -22,10 +22,21 @@ from fairlead_router.http.client import Reply
 
 MAX_BYTES = 256 * 1024
 _MAX_HEAD_BYTES, _MAX_HEADERS = 8 * 1024, 64
-_HEAD = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*")
-"""Names and values of RFC 9110, one a line: no folding, no control characters, no bare line feeds."""
+_HEAD = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\x20-\x7e\x80-\xff]*\r\n)*")
+"""Names and values of RFC 9110, one a line: no folding, no control characters (tabs neither), no bare line feeds."""
 _LENGTH = re.compile(r"[0-9]{1,7}")
-_NOT_PLAIN = ("transfer-encoding", "expect", "upgrade", "content-encoding", "te", "trailer", "proxy-connection")
+_NOT_PLAIN = frozenset(
+    {
+        "transfer-encoding",
+        "expect",
+        "upgrade",
+        "content-encoding",
+        "te",
+        "trailer",
+        "proxy-connection",
+        "sec-websocket-key1",
+    }
+)
 _KEPT = frozenset({"keep-alive", ""})
 
 _OPERATIONS: dict[bytes, Operation] = {
@@ -78,9 +89,14 @@ def recognise(data: bytes, limits: HeadLimits) -> PlainRequest | Not:
     if len(lines) > limits.max_headers:
         return Not.PLAIN
     headers: CIMultiDict[str] = CIMultiDict()
+    names = set()
     for line in lines:
         name, _, value = line.partition(":")
-        headers.add(name, value.strip(" \t"))
+        headers.add(name, value.strip(" "))
+        names.add(name.lower())
+    # What is there twice may be one of those that may not be.
+    if len(names) < len(lines) or not names.isdisjoint(_NOT_PLAIN):
+        return Not.PLAIN
     length = _plain_length(headers)
     if length is None or end + 4 + length > MAX_BYTES:
         return Not.PLAIN
@@ -97,14 +113,10 @@ def _may_become_plain(data: bytes) -> bool:
 
 def _plain_length(headers: CIMultiDict[str]) -> int | None:
     """The length of the body, if nothing in ``headers`` needs more than reading so many bytes."""
-    if any(map(headers.__contains__, _NOT_PLAIN)):
+    length = headers.get("content-length", "")
+    if _LENGTH.fullmatch(length) is None or "host" not in headers:
         return None
-    lengths = headers.getall("content-length", ())
-    if len(lengths) != 1 or _LENGTH.fullmatch(lengths[0]) is None or len(headers.getall("host", ())) != 1:
-        return None
-    if any(value.lower() not in _KEPT for value in headers.getall("connection", ())):
-        return None
-    return int(lengths[0])
+    return int(length) if headers.get("connection", "").lower() in _KEPT else None
 
 
 def head_of(status: int, headers: Mapping[str, str], unix_seconds: int, *, close: bool, length: int | None) -> bytes:
@@ -115,7 +127,7 @@ def head_of(status: int, headers: Mapping[str, str], unix_seconds: int, *, close
     if close:
         lines.append("Connection: close\r\n")
     lines.append("Transfer-Encoding: chunked\r\n\r\n" if length is None else f"Content-Length: {length}\r\n\r\n")
-    return "".join(lines).encode("latin-1")
+    return "".join(lines).encode()
 
 
 def whole_of(reply: Reply, unix_seconds: int, *, close: bool) -> bytes:

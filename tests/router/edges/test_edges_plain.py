@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http import HttpRequestParser
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
@@ -12,7 +16,7 @@ from fairlead_router.http.plain import HeadLimits, Not, PlainRequest, recognise,
 
 LIMITS = HeadLimits(8190, 100).plain()
 LINE = b"POST /v1/chat/completions HTTP/1.1\r\n"
-PLAIN = LINE + b"Host: x\r\nContent-Type: application/json\r\nX-A:  1 \t\r\nContent-Length: 2\r\n\r\n{}"
+PLAIN = LINE + b"Host: x\r\nContent-Type: application/json\r\nX-A:  1  \r\nContent-Length: 2\r\n\r\n{}"
 
 
 def head(*lines: bytes, line: bytes = LINE) -> bytes:
@@ -66,6 +70,9 @@ NOT_PLAIN = {
     "NUL": head(HOST, LENGTH, b"X-A: \0"),
     "too many headers": head(HOST, LENGTH, *[b"X-A: 1"] * 63),
     "a head without end": LINE + b"X-A: " + b"a" * 9000,
+    "a header that may be there once only": head(HOST, LENGTH, b"User-Agent: a", b"user-agent: b"),
+    "an old web socket": head(HOST, LENGTH, b"Sec-WebSocket-Key1: a"),
+    "a tab behind the length": head(HOST, b"Content-Length: 2\t"),
     "what is no HTTP": b"\x16\x03\x01\x02\x00",
     "an empty line first": b"\r\n" + PLAIN,
 }
@@ -88,6 +95,36 @@ def test_a_plain_request_survives_no_byte_that_a_head_may_not_have(noise: bytes,
         assert found.size <= len(PLAIN) + len(noise)
         assert len(found.body) == int(found.headers["content-length"])
         assert not any(set(value) & set("\r\n\0") for value in found.headers.values())
+
+
+FRAMING = ["Host", "Content-Length", "Connection", "Keep-Alive", "Proxy-Connection", "Upgrade", "TE", "HTTP2-Settings"]
+OTHERS = ["User-Agent", "ETag", "Server", "Content-Type", "Content-Range", "Cookie", "X-A", "x-a", "X A", ""]
+NAMES = st.sampled_from([*FRAMING, *OTHERS, "Sec-WebSocket-Key", "Sec-WebSocket-Key1"])
+VALUES = st.sampled_from(
+    [b"", b"2", b"002", b"2 ", b"2\t", b"\t2", b"keep-alive", b"Keep-Alive ", b"close", b"a\xff\xc3\xbc", b"\x7f"]
+)
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=4), st.sampled_from([b"2", b"2\t", b"02", b"2 ", b"2 \t "]))
+def test_what_is_plain_is_what_aiohttp_understands_and_means_the_same(
+    headers: list[tuple[str, bytes]], length: bytes
+) -> None:
+    lines = [HOST, b"Content-Length:" + length, *(name.encode() + b":" + value for name, value in headers)]
+    data = head(*lines) + b"{}"
+    found = recognise(data, LIMITS)
+    if not isinstance(found, PlainRequest):
+        return
+    loop = asyncio.new_event_loop()
+    try:
+        protocol = BaseProtocol(loop)
+        ((message, body),), upgraded, rest = HttpRequestParser(protocol, loop, 1 << 16).feed_data(data)
+        assert (message.method, message.path, upgraded, rest) == ("POST", "/v1/chat/completions", False, b"")
+        assert not any((message.should_close, message.chunked, message.compression, message.upgrade))
+        assert message.headers == found.headers
+        assert body.is_eof()
+        assert body.read_nowait() == found.body
+    finally:
+        loop.close()
 
 
 def test_a_whole_answer_is_one_message_with_a_length() -> None:

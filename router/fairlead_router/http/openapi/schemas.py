@@ -78,7 +78,7 @@ REQUESTS: dict[str, Json] = {
         prompt=_TEXTS,
         stream=or_null("boolean", "Answer with events."),
         stream_options=_STREAM_OPTIONS,
-        max_tokens=_TOKENS,
+        max_tokens=or_null("integer", minimum=0, maximum=2**31 - 1),
         n=_COUNT,
         best_of=_COUNT,
     ),
