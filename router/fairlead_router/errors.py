@@ -163,6 +163,11 @@ def no_candidate(policy: str, why: str) -> RouterError:
     return RouterError(503, "service_unavailable_error", "no_candidate", f"{policy} cannot serve this request: {why}")
 
 
+def operation_not_supported(why: str) -> RouterError:
+    """400: nobody who could answer does this kind of request."""
+    return RouterError(400, "invalid_request_error", "operation_not_supported", why, param="model")
+
+
 def context_length_exceeded(why: str) -> RouterError:
     """400: the request fits into no candidate's context window."""
     return RouterError(400, "invalid_request_error", "context_length_exceeded", why, param="messages")

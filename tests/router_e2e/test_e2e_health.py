@@ -100,6 +100,13 @@ async def test_checks_carry_the_credential_and_end_with_the_endpoint(upstream: F
         )
 
 
+async def test_azure_is_asked_in_its_own_way(upstream: FakeUpstream) -> None:
+    at = endpoint(upstream.url.removesuffix("/v1"), health_check=CHECK)
+    async with serving(provider([at], type="AzureOpenAI")):
+        received = await upstream.arrived()
+        assert received.path == f"/openai{CHECK.path}?api-version=2024-10-21"
+
+
 async def test_a_check_never_goes_where_requests_may_not(upstream: FakeUpstream) -> None:
     one = provider([endpoint(upstream.url, health_check=CHECK)])
     async with serving(one, allow_networks=()) as router:

@@ -148,8 +148,8 @@ async def test_a_model_of_another_type_is_not_called(
     asked = {"model": named, "messages": [{"role": "user", "content": "a"}], "prompt": "a", "input": "a"}
     async with serving(*everything(upstream.url)) as router:
         reply = await router.request("POST", f"/v1/{path}", data=json.dumps(asked).encode())
-        assert (reply.status, reply.error_code) == (503, "no_candidate")
-        assert f"a {wanted} request needs {wanted}" in reply.json["error"]["message"]
+        assert (reply.status, reply.error_code) == (400, "operation_not_supported")
+        assert f"requests of type {wanted} need {wanted}" in reply.json["error"]["message"]
     assert upstream.received == []
 
 

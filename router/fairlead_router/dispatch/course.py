@@ -13,6 +13,7 @@ from fairlead_router.errors import (
     RouterError,
     context_length_exceeded,
     no_candidate,
+    operation_not_supported,
     upstream_failed,
     upstream_rate_limited,
     upstream_timed_out,
@@ -47,8 +48,11 @@ def nothing_to_try(selection: Selection, policy: PolicyEntry | None) -> RouterEr
     """What the client is told when no model could be tried at all."""
     removals = [(each.model, each.removed) for each in selection.candidates if each.removed is not None]
     text = "; ".join(f"{model}: {removed.message}" for model, removed in removals[:5])
-    if {removed.by for _, removed in removals} == {RemovedBy.CONTEXT_WINDOW}:
+    reasons = {removed.by for _, removed in removals}
+    if reasons == {RemovedBy.CONTEXT_WINDOW}:
         return context_length_exceeded(text)
+    if reasons == {RemovedBy.REQUEST_TYPE}:
+        return operation_not_supported(f"{_subject(policy)} does not answer such requests: {text}")
     return no_candidate(_subject(policy), text or "its circuit breakers are open; try again shortly")
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from fairlead_contract.fragments import HealthCheck
+from fairlead_contract.fragments import HealthCheck, ProviderFragment
 from fairlead_router.config.table import EndpointEntry, Table
 from fairlead_router.dispatch.health import HealthRegistry
+from fairlead_router.dispatch.providers.azure_openai import azure_root_url
 from fairlead_router.dispatch.transport.base import CallFailed, CallTimedOut, Transport
 
 logger = logging.getLogger("fairlead.health")
@@ -26,10 +27,24 @@ _MAX_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _Watched:
+class _Asked:
+    """What a check does."""
+
     endpoint: EndpointEntry
     check: HealthCheck
+    url: URL
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    asked: _Asked
     task: asyncio.Task[None]
+
+
+def _asked(provider: ProviderFragment, endpoint: EndpointEntry, check: HealthCheck) -> _Asked:
+    if provider.type == "AzureOpenAI":
+        return _Asked(endpoint, check, azure_root_url(endpoint.url, check.path, provider.azure_api_version))
+    return _Asked(endpoint, check, URL(str(endpoint.url).rstrip("/") + check.path, encoded=True))
 
 
 class HealthChecks:
@@ -68,22 +83,22 @@ class HealthChecks:
         is the same but for its headers, weight and the like keeps what was found of it.
         """
         wanted = {
-            (key, endpoint.name): endpoint
+            (key, endpoint.name): _asked(provider.fragment, endpoint, endpoint.health_check)
             for key, provider in table.providers.items()
             if provider.fragment.type != "Simulated"
             for endpoint in provider.endpoints
             if endpoint.health_check is not None
         }
-        changed = [key for key, each in self._watched.items() if wanted.get(key) != each.endpoint]
+        changed = [key for key, each in self._watched.items() if wanted.get(key) != each.asked]
         for key in changed:
             watched, now = self._watched[key], wanted.get(key)
-            if now is None or (now.url, now.health_check) != (watched.endpoint.url, watched.check):
+            if now is None or (now.url, now.check) != (watched.asked.url, watched.asked.check):
                 self._health.forget(*key)
         await self._stop(changed)
-        for key, endpoint in wanted.items():
-            if key not in self._watched and endpoint.health_check is not None:
-                task = asyncio.create_task(self._watch(key, endpoint, endpoint.health_check), name=f"health {key}")
-                self._watched[key] = _Watched(endpoint, endpoint.health_check, task)
+        for key, asked in wanted.items():
+            if key not in self._watched:
+                task = asyncio.create_task(self._watch(key, asked), name=f"health {key}")
+                self._watched[key] = _Watched(asked, task)
 
     async def _stop(self, keys: list[tuple[str, str]]) -> None:
         tasks = [self._watched.pop(key).task for key in keys]
@@ -91,12 +106,12 @@ class HealthChecks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _watch(self, key: tuple[str, str], endpoint: EndpointEntry, check: HealthCheck) -> None:
-        url = URL(str(endpoint.url).rstrip("/") + check.path, encoded=True)
+    async def _watch(self, key: tuple[str, str], asked: _Asked) -> None:
+        check = asked.check
         await self._sleep(self._draw() * check.period_seconds)
         while True:
             try:
-                error = await self._ask(url, endpoint, check)
+                error = await self._ask(asked)
                 if self._health.report(*key, error, check):
                     state = "healthy again" if error is None else f"unhealthy: {error}"
                     logger.warning("endpoint %s of ModelProvider %s is %s", key[1], key[0], state)
@@ -104,12 +119,13 @@ class HealthChecks:
                 logger.exception("checking endpoint %s of ModelProvider %s failed; it goes on", key[1], key[0])
             await self._sleep(check.period_seconds * (1 - _JITTER + 2 * _JITTER * self._draw()))
 
-    async def _ask(self, url: URL, endpoint: EndpointEntry, check: HealthCheck) -> str | None:
+    async def _ask(self, asked: _Asked) -> str | None:
         """``None`` if the endpoint answers with success, else why not."""
+        seconds = asked.check.timeout_seconds
         try:
-            async with asyncio.timeout(check.timeout_seconds):
+            async with asyncio.timeout(seconds):
                 answer = await self._transport.request(
-                    "GET", url, endpoint.headers, b"", connect_seconds=check.timeout_seconds
+                    "GET", asked.url, asked.endpoint.headers, b"", connect_seconds=seconds
                 )
                 try:
                     with suppress(CallFailed):

@@ -85,7 +85,7 @@ def removal(target: TargetEntry, facts: Facts, hard: HardConstraints) -> Removal
         return Removal(by=RemovedBy.MODEL_STATE, message=f"model {entry.key} is Inactive")
     wanted = _MODEL_TYPE[facts.request_type]
     if entry.model.type != wanted:
-        message = f"model {entry.key} is of type {entry.model.type}, a {facts.request_type} request needs {wanted}"
+        message = f"it is of type {entry.model.type}; requests of type {facts.request_type} need {wanted}"
         return Removal(by=RemovedBy.REQUEST_TYPE, message=message)
     found = None if hard is _UNCONSTRAINED else _by_constraint(entry, hard)
     return found or _by_request(entry, facts)

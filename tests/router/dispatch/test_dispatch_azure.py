@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from yarl import URL
 
-from fairlead_router.dispatch.providers.azure_openai import azure_url
+from fairlead_router.dispatch.providers.azure_openai import azure_root_url, azure_url
 
 VERSION = "2024-10-21"
 
@@ -50,3 +50,15 @@ def test_the_deployment_stands_in_the_path_and_the_version_in_the_query(
     base: str, deployment: str, path: str, expected: str
 ) -> None:
     assert str(azure_url(URL(base), deployment, path, VERSION)) == expected
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [
+        ("https://acme.openai.azure.com/", "https://acme.openai.azure.com/openai/models?api-version=2024-10-21"),
+        ("https://acme.openai.azure.com/openai/", "https://acme.openai.azure.com/openai/models?api-version=2024-10-21"),
+        ("https://acme.openai.azure.com/openai/v1/", "https://acme.openai.azure.com/openai/v1/models"),
+    ],
+)
+def test_a_health_check_asks_the_api_itself(base: str, expected: str) -> None:
+    assert str(azure_root_url(URL(base), "/models", VERSION)) == expected

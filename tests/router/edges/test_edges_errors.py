@@ -26,6 +26,7 @@ EVERY = [
     (errors.not_ready(), 503, "service_unavailable_error", "not_ready"),
     (errors.no_policy("ws"), 503, "service_unavailable_error", "no_policy"),
     (errors.no_candidate("p", "why"), 503, "service_unavailable_error", "no_candidate"),
+    (errors.operation_not_supported("why"), 400, "invalid_request_error", "operation_not_supported"),
     (errors.context_length_exceeded("why"), 400, "invalid_request_error", "context_length_exceeded"),
     (errors.budget_exceeded("m", 5), 429, "insufficient_quota", "budget_exceeded"),
     (errors.upstream_failed("m"), 502, "server_error", "upstream_error"),

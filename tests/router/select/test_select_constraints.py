@@ -41,7 +41,7 @@ def in_regions(*regions: str | None) -> dict[str, Any]:
     [
         ({"provider": {"withheld": "SecretNotFound"}}, RemovedBy.PROVIDER, "withheld: SecretNotFound"),
         ({"model": {"state": "Inactive"}}, RemovedBy.MODEL_STATE, "is Inactive"),
-        ({"model": {"type": "Embedding"}}, RemovedBy.REQUEST_TYPE, "a Chat request needs Chat"),
+        ({"model": {"type": "Embedding"}}, RemovedBy.REQUEST_TYPE, "requests of type Chat need Chat"),
         ({"workspace": {"allowed_models": (ref("other"),)}}, RemovedBy.ALLOWED_MODELS, "allowedModels"),
         ({"workspace": {"allowed_models": ()}}, RemovedBy.ALLOWED_MODELS, "allowedModels"),
         (

@@ -16,15 +16,24 @@ from fairlead_router.dispatch.providers.base import Call
 from fairlead_router.dispatch.providers.openai_compatible import post
 from fairlead_router.dispatch.transport.base import Answer, Transport
 
+_NEWER = "/openai/v1/"
+
 
 @lru_cache(maxsize=1024)  # a few for each deployment
 def azure_url(base: URL, deployment: str, path: str, api_version: str) -> URL:
     """Where ``deployment`` answers the operation at ``path``. ``base`` ends in a slash."""
-    if base.path.endswith("/openai/v1/"):
+    if base.path.endswith(_NEWER):
         return base.join(URL(path))
-    root = str(base) if base.path.endswith("/openai/") else f"{base}openai/"
     name = quote(deployment, safe="")  # A slash in it is no step of the path.
-    return URL(f"{root}deployments/{name}/{path}", encoded=True).with_query({"api-version": api_version})
+    return azure_root_url(base, f"/deployments/{name}/{path}", api_version)
+
+
+def azure_root_url(base: URL, path: str, api_version: str) -> URL:
+    """Where ``path``, which begins with a slash, lies below the API itself; ``/models`` lists what is there."""
+    if base.path.endswith(_NEWER):
+        return URL(f"{base}{path[1:]}", encoded=True)
+    root = str(base) if base.path.endswith("/openai/") else f"{base}openai/"
+    return URL(f"{root}{path[1:]}", encoded=True).with_query({"api-version": api_version})
 
 
 class AzureOpenAI:
