@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from fairlead_contract.decision import RECORD_SCHEMA_VERSION, DecisionRecord
 from fairlead_contract.fragments import AnyFragment
+from fairlead_contract.generated import write_all
 from fairlead_contract.snapshot import SCHEMA_VERSION, Body, Manifest
 from fairlead_contract.telemetry import CONTRACT_NAME, RouterDecisionEvent
 
@@ -39,21 +39,7 @@ def documents() -> dict[str, bytes]:
 
 def main(arguments: list[str]) -> int:
     """Write the documents, or with ``--check`` name those that differ. Returns the exit status."""
-    check = "--check" in arguments
-    folder = Path(next(argument for argument in arguments if argument != "--check"))
-    stale = []
-    for name, content in documents().items():
-        path = folder / name
-        if path.exists() and path.read_bytes() == content:
-            continue
-        stale.append(path)
-        if not check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-    if check:
-        for path in stale:
-            print(f"{path} is not what the contract says; run `make generate`", file=sys.stderr)
-    return 1 if check and stale else 0
+    return write_all(arguments, documents())
 
 
 if __name__ == "__main__":

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, fields
-from pathlib import Path
 
 from prometheus_client.metrics import MetricWrapperBase
 
+from fairlead_contract.generated import between_marks, rewrite, table
 from fairlead_operator.metrics import Metrics
 from fairlead_operator.settings import Settings
 from fairlead_operator.status.reasons import reason_table
@@ -23,7 +22,7 @@ def documented(text: str) -> str:
         ("reasons", ("condition", "reason", "meaning", "what to do"), reason_rows()),
         ("metrics", ("metric", "type", "labels", "meaning"), metric_rows()),
     ):
-        text = _replaced(text, name, _table(head, rows))
+        text = between_marks(text, name, table(head, rows))
     return text
 
 
@@ -73,32 +72,9 @@ def _default(value: object) -> str:
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
-
-
-def _replaced(text: str, name: str, table: str) -> str:
-    begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise ValueError(f"there are no markers {begin.strip()} and {end}, each on a line of its own")
-    return f"{before}{begin}{table}{end}{after}"
-
-
 def main(arguments: list[str]) -> int:
     """Write the tables, or with ``--check`` say whether they differ. Returns the exit status."""
-    check = "--check" in arguments
-    path = Path(next(argument for argument in arguments if argument != "--check"))
-    before = path.read_text()
-    after = documented(before)
-    if check and after != before:
-        print(f"{path} is not what the operator says; run `make generate`", file=sys.stderr)
-        return 1
-    if after != before:
-        path.write_text(after)
-    return 0
+    return rewrite(arguments, documented)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
-from pathlib import Path
 
 import msgspec
 
+from fairlead_contract.generated import write_all
 from fairlead_router.dialect.openai_request import RequestType
 from fairlead_router.dialect.operations import OPERATIONS
 from fairlead_router.http.openapi.parts import (
@@ -238,20 +238,7 @@ def documents() -> dict[str, bytes]:
 
 def main(arguments: list[str]) -> int:
     """Write the documents, or with ``--check`` name those that differ. Returns the exit status."""
-    check = "--check" in arguments
-    folder = Path(next(argument for argument in arguments if argument != "--check"))
-    stale = []
-    for name, content in documents().items():
-        path = folder / name
-        if path.exists() and path.read_bytes() == content:
-            continue
-        stale.append(path)
-        if not check:
-            path.write_bytes(content)
-    if check:
-        for path in stale:
-            print(f"{path} is not what the router serves; run `make generate`", file=sys.stderr)
-    return 1 if check and stale else 0
+    return write_all(arguments, documents())
 
 
 if __name__ == "__main__":
