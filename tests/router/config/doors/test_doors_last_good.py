@@ -251,7 +251,7 @@ def test_a_thousand_kills_at_any_moment_leave_a_state_that_was_being_written_or_
         cut_short += found[0] < begun
         kept_before = found[0]
     assert cut_short > 100, "hardly any kill came in the middle of a write: the test tests nothing"
-    assert begun > 1500, "hardly any write was finished: the test tests nothing"
+    assert begun > 1100, "hardly any write was finished: the test tests nothing"
 
 
 @asynccontextmanager
