@@ -103,8 +103,10 @@ async def test_a_model_that_may_not_serve_is_never_called(
         assert attempts(record) == [("zenith/small", "Succeeded", None)]
         assert record["candidates"][0]["removed"]["by"] == by
         reply = await router.chat("alone", **asked)
-        assert reply.status == (400 if by == "ContextWindow" else 503)
-        assert reply.error_code == ("context_length_exceeded" if by == "ContextWindow" else "no_candidate")
+        assert (reply.status, reply.error_code) == {
+            "ContextWindow": (400, "context_length_exceeded"),
+            "RequestType": (400, "operation_not_supported"),
+        }.get(by, (503, "no_candidate"))
         if not ruled:
             assert (await router.chat("acme/small", **asked)).status in {400, 503}
         assert upstream.received == []
