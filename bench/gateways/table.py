@@ -12,9 +12,11 @@ from statistics import median
 from bench.gateways.cases import MANY, STREAMS, WHOLE, Case
 from bench.gateways.ratios import DIRECT, Rounds, added_first_byte_ms, added_ms, middle, per_core
 from bench.report import Report
+from fairlead_contract.generated import between_marks
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
-BEGIN, END = "<!-- bench.gateways: begin -->", "<!-- bench.gateways: end -->"
+_MARKS = "bench.gateways"
+BEGIN, END = f"<!-- {_MARKS}:begin -->", f"<!-- {_MARKS}:end -->"
 
 _COLUMNS = (
     "server",
@@ -57,8 +59,7 @@ def write(block: str, document: Path = DOCUMENT) -> None:
     text = document.read_text()
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise ValueError(f"{document.name} needs one line {BEGIN} and one line {END}; put them where the tables belong")
-    head, _, rest = text.partition(BEGIN)
-    document.write_text(f"{head}{BEGIN}\n{block}\n{END}{rest.partition(END)[2]}")
+    document.write_text(between_marks(text, _MARKS, f"{block}\n"))
 
 
 def _server(rounds: Rounds, name: str, taken: Taken) -> list[str]:

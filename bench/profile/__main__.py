@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from bench.profile.rooms import shares
 from bench.proxy.installation import make_objects, write_snapshot
 from bench.proxy.processes import Server, announcing_server, cores, load, router
+from fairlead_contract.generated import between_marks
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
-BEGIN, END = "<!-- bench.profile: begin -->", "<!-- bench.profile: end -->"
 CASES = {"a whole answer": (), "a stream of 54 events": ("--stream",)}
 _CONNECTIONS = 32
 _SAMPLES_PER_SECOND = 997
@@ -41,8 +41,7 @@ def main() -> int:
     text = "\n".join(tables)
     print(text)
     if given.write:
-        before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-        DOCUMENT.write_text(f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}")
+        DOCUMENT.write_text(between_marks(DOCUMENT.read_text(), "bench.profile", text))
     return 0
 
 

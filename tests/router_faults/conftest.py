@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import pytest
 
+from tests.fault_reports import FaultReports
 from tests.router_faults.load import Measured
 from tests.router_faults.table import DOCUMENT, Row, read_rows, with_rows
 
-_PROPERTY = "router_fault"
-_measured: dict[str, Row] = {}
+_reports = FaultReports("router_fault", DOCUMENT, Row, read_rows, with_rows)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -22,21 +21,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """With xdist this runs where reports are gathered."""
-    if report.when == "call" and report.passed:
-        for name, value in report.user_properties:
-            if name == _PROPERTY and isinstance(value, list | tuple):
-                row = Row(*value)
-                _measured[row.fault] = row
+    """Remember what was measured."""
+    _reports.gather(report)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the table, if asked to, in the process that gathered the reports."""
-    if not os.environ.get("FAIRLEAD_WRITE_DOCS") or hasattr(session.config, "workerinput") or not _measured:
-        return
-    text = DOCUMENT.read_text()
-    order = dict.fromkeys((*(row.fault for row in read_rows(text)), *_measured))
-    DOCUMENT.write_text(with_rows(text, _measured.values(), order))
+    """Write the table, if asked to."""
+    _reports.write(session)
 
 
 @pytest.fixture
@@ -55,6 +46,6 @@ def record(
             measured.fallback_percent,
             measured.recovery_seconds,
         )
-        record_property(_PROPERTY, [*mark.args, *numbers])
+        record_property(_reports.name, [*mark.args, *numbers])
 
     return put

@@ -115,31 +115,30 @@ class HistogramTally(Collector):
 Samples = Iterable[tuple[Labels, float]]
 
 
-class GaugeReading(Collector):
+class _Reading(Collector):
     """Values that are read when somebody asks."""
 
-    def __init__(self, spec: MetricSpec, read: Callable[[], Samples]) -> None:
-        self._spec = spec
-        self._read = read
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """See ``prometheus_client.registry.Collector``."""
-        family = GaugeMetricFamily(self._spec.name, self._spec.help, labels=self._spec.labels)
-        for labels, value in self._read():
-            family.add_metric(labels, value)
-        yield family
-
-
-class CounterReading(Collector):
-    """Numbers that grow elsewhere, read when somebody asks."""
+    family: type[GaugeMetricFamily | CounterMetricFamily]
 
     def __init__(self, spec: MetricSpec, read: Callable[[], Samples]) -> None:
         self._spec = spec
         self._read = read
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """See ``prometheus_client.registry.Collector``."""
-        family = CounterMetricFamily(self._spec.name, self._spec.help, labels=self._spec.labels)
+        family = self.family(self._spec.name, self._spec.help, labels=self._spec.labels)
         for labels, value in self._read():
             family.add_metric(labels, value)
         yield family
+
+
+class GaugeReading(_Reading):
+    """Values as they are."""
+
+    family = GaugeMetricFamily
+
+
+class CounterReading(_Reading):
+    """Numbers that grow elsewhere."""
+
+    family = CounterMetricFamily

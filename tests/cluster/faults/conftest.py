@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -13,10 +12,10 @@ import pytest
 from devcluster.installation import Installation
 from tests.cluster.faults.table import DOCUMENT, Row, read_rows, with_rows
 from tests.cluster.faults.world import Record, World, world_on
+from tests.fault_reports import FaultReports
 
-_PROPERTY = "fault"
 _FAULTS = "a fault: its name and what happens meanwhile, for the table in docs/operations.md"
-_measured: dict[str, Row] = {}
+_reports = FaultReports("fault", DOCUMENT, Row, read_rows, with_rows)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,21 +24,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """With xdist this runs where reports are gathered."""
-    if report.when == "call" and report.passed:
-        for name, value in report.user_properties:
-            if name == _PROPERTY and isinstance(value, list | tuple):
-                row = Row(*value)
-                _measured[row.fault] = row
+    """Remember what was measured."""
+    _reports.gather(report)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the table, if asked to, in the process that gathered the reports."""
-    if not os.environ.get("FAIRLEAD_WRITE_DOCS") or hasattr(session.config, "workerinput") or not _measured:
-        return
-    text = DOCUMENT.read_text()
-    order = dict.fromkeys((*(row.fault for row in read_rows(text)), *_measured))
-    DOCUMENT.write_text(with_rows(text, _measured.values(), order))
+    """Write the table, if asked to."""
+    _reports.write(session)
 
 
 @pytest.fixture
@@ -49,7 +40,7 @@ def record(request: pytest.FixtureRequest, record_property: Callable[[str, objec
     def put(recovery_seconds: float, failed_requests: int) -> None:
         mark = request.node.get_closest_marker("fault")
         assert mark is not None, "a test that records a fault is marked as one"
-        record_property(_PROPERTY, [*mark.args, failed_requests, recovery_seconds])
+        record_property(_reports.name, [*mark.args, failed_requests, recovery_seconds])
 
     return put
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairlead_contract.generated import between_marks
+
 DOCUMENT = Path(__file__).parents[3] / "docs" / "operations.md"
 BEGIN, END = "<!-- faults:begin -->", "<!-- faults:end -->"
 _HEAD = "| fault | meanwhile | failed requests | recovery |\n|---|---|---:|---:|\n"
@@ -38,8 +40,7 @@ def with_rows(text: str, measured: Iterable[Row], order: Iterable[str]) -> str:
     """``text`` with newly measured rows in the place of old ones; faults that are not in ``order`` are dropped."""
     rows = {row.fault: row for row in (*read_rows(text), *measured)}
     table = _HEAD + "".join(f"{rows[fault]}\n" for fault in order if fault in rows)
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{table}{END}{rest.partition(END)[2]}"
+    return between_marks(text, "faults", table)
 
 
 def _between(text: str) -> str:
