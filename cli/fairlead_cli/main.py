@@ -10,8 +10,12 @@ from importlib.metadata import version
 
 _COMMANDS = {
     "serve": "run a router on resources in a folder, or on a snapshot file",
+    "classifier": "classify texts, as a process of its own that routers ask",
     "validate": "check resources in files and print what is wrong with them",
     "operator": "watch resources on an API server, compile and publish them, write status",
+    "bundle": "make an encoder, check bundles, install, activate and roll back versions of them",
+    "train": "make a classifier out of labelled prompts",
+    "eval": "say how good a classifier is on labelled prompts",
     "why": "tell why a request went where it went",
 }
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import signal
 import sys
 from contextlib import AsyncExitStack
 
@@ -17,11 +16,12 @@ import uvloop
 from fairlead_cli.compiler_child import CompilerChild
 from fairlead_cli.feed import RouterFeed
 from fairlead_cli.serve import compiler_options
+from fairlead_cli.signals import obey_signals
 from fairlead_cli.sources import follow, make_sources
+from fairlead_cli.updates import FolderUpdates
 from fairlead_cli.wording import cannot_listen, invitation
 from fairlead_kube.errors import NoAccess
 from fairlead_router.config.doors.open import Sources
-from fairlead_router.http.leaving import Leaving
 from fairlead_router.identify.api_keys import ApiKeysError
 from fairlead_router.server import RunningRouter, running_router
 from fairlead_router.settings import SettingError, Settings
@@ -57,8 +57,9 @@ async def _serve(settings: Settings, sources: Sources | None, arguments: argpars
             await child.start()
             stack.push_async_callback(child.stop)
         router = await stack.enter_async_context(running_router(settings))
-        _obey_signals(stopping, router.context.leaving, settings.drain_seconds)
+        obey_signals(stopping, router.context.leaving, settings.drain_seconds)
         if child is not None:
+            router.context.updates = FolderUpdates(arguments.resources, compiler_options(arguments))
             feeding = asyncio.create_task(child.feed(RouterFeed(router.context)), name="compiler")
         else:
             feeding = asyncio.create_task(follow(sources or Sources(), router.context), name="doors")
@@ -73,21 +74,6 @@ async def _serve(settings: Settings, sources: Sources | None, arguments: argpars
         # While it leaves, what changes is still obeyed: withdrawn credentials too.
         await router.leave()
     return 0
-
-
-def _obey_signals(stopping: asyncio.Event, leaving: Leaving, drain_seconds: float) -> None:
-    """The first signal asks for a stop, the second one means now. Who presses Ctrl-C has no load balancer to tell."""
-
-    def stop(notice_seconds: float) -> None:
-        if stopping.is_set():
-            leaving.hurry()
-        else:
-            leaving.notice_seconds = notice_seconds
-            stopping.set()
-
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop, drain_seconds)
-    loop.add_signal_handler(signal.SIGINT, stop, 0.0)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -79,6 +79,10 @@ class Facts(_Part, frozen=True, kw_only=True):
     """How many answers it asks for; 0 where nothing is generated (embeddings)."""
     required_capabilities: tuple[str, ...] = ()
     """What the request itself needs (tools, images …)."""
+    max_cost_micro_usd: int | None = None
+    """A hard constraint of the request itself, beside those of policies."""
+    max_latency_milliseconds: int | None = None
+    """Likewise; to the end of the answer."""
     header_conditions: tuple[str, ...] = ()
     """The header conditions of policies that hold, in the policies' words; values sent by clients are not kept."""
 
@@ -178,19 +182,64 @@ class ExperimentAssignment(_Part, frozen=True, kw_only=True):
     probability: float
 
 
-class Classification(_Part, frozen=True, kw_only=True):
-    """What the classifier said of the request, and by which path."""
+class ClassificationPath(StrEnum):
+    """Which part of the classifier the category is from."""
 
-    bundle_digest: str
-    path: str
+    RULES = "Rules"
+    """The rules alone: sure of themselves, or nobody else was there to ask (``fallback`` says why)."""
+    LEARNED = "Learned"
+    """The learned head: the rules said nothing, or something else with less right."""
+    AGREEMENT = "Agreement"
+    """Both say the same."""
+
+
+class ClassificationFallback(StrEnum):
+    """Why the rules decided alone although they were not sure."""
+
+    ENCODER_ABSENT = "EncoderAbsent"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    QUEUE_FULL = "QueueFull"
+    FAILED = "Failed"
+
+
+class Classification(_Part, frozen=True, kw_only=True):
+    """What the classifier said of the request, and what drove it. Never any of its text."""
+
+    bundle_digest: str | None = None
+    """Of the learned part; ``None`` when only rules were asked."""
+    path: ClassificationPath
+    fallback: ClassificationFallback | None = None
     category: str
+    confidence: float
+    """Calibrated probability that the category is right."""
     probabilities: dict[str, float] = {}
+    """Of the learned head, by category; empty when it was not asked."""
     margin: float | None = None
+    """Between its two most probable categories."""
     conformal_set: tuple[str, ...] = ()
-    difficulty: str | None = None
+    """Categories that cannot be excluded at the error rate that is set, most probable first."""
+    rule_category: str | None = None
+    rule_confidence: float = 0.0
+    evidence: tuple[str, ...] = ()
+    """Names of the rules that spoke, the strongest first."""
+    difficulty: str
+    """``Easy``, ``Medium`` or ``Hard``."""
+    complexity: float
+    """0 to 1."""
+    creativity: float
+    """0 to 1."""
     language: str | None = None
-    features_hash: str | None = None
+    """ISO 639-1; ``None`` where the text has too few words to tell."""
+    contains_code: bool = False
+    needs_reasoning: bool = False
+    cached: bool = False
+    """The learned head's answer was kept from an earlier request with the same text."""
     microseconds: int = 0
+
+    @property
+    def certain(self) -> bool:
+        """Whether exactly one category cannot be excluded."""
+        return len(self.conformal_set) == 1
 
 
 class Usage(_Part, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+Certainty = Literal["Certain", "Ambiguous"]
 Cause = Literal["Error", "Timeout", "RateLimited", "ContextWindow", "ContentPolicy"]
 Precedence = Literal["Override", "Normal", "Default"]
 RetryCondition = Literal["ConnectFailure", "Timeout", "ServerError", "RateLimited"]
@@ -212,11 +213,21 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     workspaces: tuple[str, ...] = ()
     agent_types: tuple[str, ...] = ()
     request_types: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    difficulties: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    certainty: Certainty | None = None
+    """Whether the classifier could exclude all categories but one. ``None``: it does not matter."""
     user_tiers: tuple[str, ...] = ()
     min_characters: int | None = None
     max_characters: int | None = None
     headers: tuple[HeaderMatch, ...] = ()
     """At most one per header name; sorted by name."""
+
+    @property
+    def needs_classification(self) -> bool:
+        """Whether any condition is on what the classifier says."""
+        return bool(self.categories or self.difficulties or self.languages or self.certainty)
 
 
 class Target(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

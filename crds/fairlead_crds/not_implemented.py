@@ -55,9 +55,6 @@ GAPS: tuple[Gap, ...] = (
         "RoutingPolicy", "spec.match.requestTypes[]", "list Chat, Completion or Embedding, or nothing",
         "Response", "Message",
     ),
-    _gap("RoutingPolicy", "spec.match.categories", "remove it; match by agentTypes, workspaces or headers"),
-    _gap("RoutingPolicy", "spec.match.difficulties", "remove it; match by contentLengthCharacters"),
-    _gap("RoutingPolicy", "spec.match.languages", "remove it; match by workspaces or headers"),
     _gap(
         "RoutingPolicy", "spec.strategy", "use Weighted, Priority, LeastCost or LowestLatency",
         "HighestQuality", "Pareto", "Learned", "Bandit",

@@ -20,6 +20,7 @@ from fairlead_router.admit.counters import register_admission
 from fairlead_router.admit.limits import Admission
 from fairlead_router.cache.counts import CacheCounts
 from fairlead_router.cache.open import open_reuse
+from fairlead_router.classify.open import open_classifier
 from fairlead_router.config.doors.status import Doors
 from fairlead_router.config.receiver import ConfigReceiver
 from fairlead_router.dispatch.attempt import Attempts
@@ -40,7 +41,13 @@ from fairlead_router.ids import DecisionIds
 from fairlead_router.pipeline import Pipeline
 from fairlead_router.record.lines import LineWriter
 from fairlead_router.record.metrics import Metrics
-from fairlead_router.record.readings import register_configuration, register_health, register_record, register_store
+from fairlead_router.record.readings import (
+    register_classifier,
+    register_configuration,
+    register_health,
+    register_record,
+    register_store,
+)
 from fairlead_router.record.recorder import Recorder
 from fairlead_router.record.sink import RecordSink
 from fairlead_router.select.draws import KeyedDraws
@@ -101,7 +108,7 @@ async def compose(settings: Settings, place: WorkerPlace | None, stack: AsyncExi
             store, statistics, available=lambda: store.available, clock=time.monotonic, wall=time.time
         )
         _run(stack, shared.run(), "sharing statistics")
-    draws = KeyedDraws(_derive(secret, b"fairlead-draws"))
+    draws = KeyedDraws(derive(secret, b"fairlead-draws"))
     attempts = Attempts(
         make_adapters(transport),
         breakers,
@@ -133,16 +140,24 @@ async def compose(settings: Settings, place: WorkerPlace | None, stack: AsyncExi
         version=version("fairlead"),
         instance=f"{node}-{os.getpid()}",
         draw=random.random,
-        tell=_tell_in(degraded),
+        tell=tell_in(degraded),
     )
     if telemetry is not None:
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
     recorder = Recorder(sink, metrics, access, router=node, defer=_soon, telemetry=telemetry)
     stack.callback(recorder.flush)
+    classifier, classified = await open_classifier(
+        settings,
+        # A store of this process alone is full of better things: what the process has at hand is enough.
+        None if isinstance(store, MemoryStore) else store,
+        derive(secret, b"fairlead-texts"),
+        stack,
+        tell=tell_in(degraded),
+    )
     pipeline = Pipeline(
         receiver=receiver,
-        identifier=_make_identifier(settings, _derive(secret, b"fairlead-subjects")),
-        admission=_make_admission(settings),
+        identifier=make_identifier(settings, derive(secret, b"fairlead-subjects")),
+        admission=make_admission(settings),
         store=store,
         breakers=breakers,
         draws=draws,
@@ -150,6 +165,7 @@ async def compose(settings: Settings, place: WorkerPlace | None, stack: AsyncExi
         health=health,
         dispatcher=dispatcher,
         recorder=recorder,
+        classifier=classifier,
         clock=time.monotonic,
         wall=time.time,
         new_id=DecisionIds(),
@@ -157,7 +173,9 @@ async def compose(settings: Settings, place: WorkerPlace | None, stack: AsyncExi
         reuse=reuse,
     )
     doors = Doors(time.time)
+    receiver.on_running.append(lambda *_: classifier.want() if receiver.table.needs_classifier else None)
     register_admission(metrics, pipeline.admission)
+    register_classifier(metrics, classifier, classified)
     register_configuration(metrics, receiver, doors)
     register_health(metrics, receiver, dispatcher, time.monotonic)
     register_record(metrics, [each for each in (record_lines, access) if each is not None], telemetry, degraded)
@@ -170,10 +188,11 @@ async def compose(settings: Settings, place: WorkerPlace | None, stack: AsyncExi
     _run(stack, _keep_house(store, receiver, dispatcher), "housekeeping")
     checks = HealthChecks(transport, health, draw=random.random, sleep=asyncio.sleep)
     _run(stack, checks.run(lambda: receiver.table), "health checks")
-    return Context(pipeline, recorder, settings, version("fairlead"), doors, degraded)
+    return Context(pipeline, recorder, settings, version("fairlead"), classifier, doors, degraded)
 
 
-def _make_identifier(settings: Settings, hash_key: bytes) -> Identifier:
+def make_identifier(settings: Settings, hash_key: bytes) -> Identifier:
+    """Raises ``ApiKeysError``."""
     return Identifier(
         None if settings.api_keys_file is None else read_api_keys(settings.api_keys_file),
         default_workspace=settings.default_workspace,
@@ -182,7 +201,8 @@ def _make_identifier(settings: Settings, hash_key: bytes) -> Identifier:
     )
 
 
-def _make_admission(settings: Settings) -> Admission:
+def make_admission(settings: Settings) -> Admission:
+    """Within the bounds that are set."""
     return Admission(
         max_body_bytes=settings.max_body_bytes,
         max_concurrent_requests=settings.max_concurrent_requests,
@@ -211,11 +231,12 @@ def _run(stack: AsyncExitStack, work: Coroutine[None, None, None], name: str) ->
     stack.push_async_callback(_cancelled, asyncio.create_task(work, name=name))
 
 
-def _derive(secret: bytes, purpose: bytes) -> bytes:
+def derive(secret: bytes, purpose: bytes) -> bytes:
+    """A key of 32 bytes for one purpose, named in at most 16."""
     return hashlib.blake2b(secret[:64], digest_size=32, person=purpose[:16]).digest()
 
 
-def _tell_in(degraded: dict[str, str]) -> Tell:
+def tell_in(degraded: dict[str, str]) -> Tell:
     """Names a state, or takes the name back, on the event loop, whichever thread it is told on."""
     loop = asyncio.get_running_loop()
 

@@ -38,6 +38,31 @@ def unauthenticated(message: str) -> RouterError:
     return RouterError(401, "authentication_error", "invalid_api_key", message)
 
 
+def not_an_administrator(*, keys: bool) -> RouterError:
+    """403: the caller may not change what is declared."""
+    message = (
+        'this API key may not change models; ask for one with "admin": true'
+        if keys
+        else 'models are changed only with an API key that has "admin": true, and this router asks for no keys; '
+        "start it with --api-keys-file"
+    )
+    return RouterError(403, "permission_error", "admin_required", message)
+
+
+def managed_elsewhere(source: str) -> RouterError:
+    """409: the router does not own the resources that it runs."""
+    message = (
+        f"this router runs what came through {source} and writes nothing there; change the ModelProvider itself, "
+        "with kubectl or in Git"
+    )
+    return RouterError(409, "conflict_error", "managed_elsewhere", message)
+
+
+def update_refused(status: int, code: str, message: str, param: str | None) -> RouterError:
+    """404, 409 or 422: nothing was written, for a reason that lies in the resources."""
+    return RouterError(status, "invalid_request_error", code, message, param=param)
+
+
 def model_not_found(name: str, workspace: str) -> RouterError:
     """404: nothing of that name is visible to the workspace."""
     message = (
@@ -49,8 +74,12 @@ def model_not_found(name: str, workspace: str) -> RouterError:
 
 def unknown_url(method: str, path: str) -> RouterError:
     """404: nothing is served there."""
-    served = "/v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models"
-    message = f"there is no {method} {path} here; this router serves {served}"
+    return not_served(method, path, "/v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models")
+
+
+def not_served(method: str, path: str, served: str) -> RouterError:
+    """404: nothing is served there, but ``served`` is."""
+    message = f"there is no {method} {path} here; this process serves {served}"
     return RouterError(404, "invalid_request_error", "unknown_url", message)
 
 

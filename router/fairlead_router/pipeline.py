@@ -1,11 +1,10 @@
-"""The way of a request, on one page: identify → admit → match → select → dispatch → account → record."""
+"""The way of a request, on one page: identify → admit → match (→ classify) → select → dispatch → account → record."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
 
-from fairlead_contract.decision import BudgetUse, Facts, Outcome, Stages
+from fairlead_contract.decision import BudgetUse, Classification, Facts, Outcome, Stages
 from fairlead_router.account.accounts import accounts
 from fairlead_router.account.ledger import Account
 from fairlead_router.admit.limits import Admission
@@ -19,7 +18,7 @@ from fairlead_router.admit.priority import (
 )
 from fairlead_router.cache.question import Question
 from fairlead_router.cache.reuse import Reuse
-from fairlead_router.cache.ticket import Ticket
+from fairlead_router.classify.classifier import Classifier
 from fairlead_router.config.receiver import ConfigReceiver
 from fairlead_router.config.table import ModelEntry, PolicyEntry, Table
 from fairlead_router.dialect.openai_request import ModelRequest
@@ -31,48 +30,19 @@ from fairlead_router.dispatch.failures import CLIENT_CLOSED
 from fairlead_router.dispatch.job import Job
 from fairlead_router.dispatch.stream import StreamEnd, let_go, relay
 from fairlead_router.errors import not_ready
+from fairlead_router.flow import Flow
 from fairlead_router.identify.identity import Identifier, Identity
-from fairlead_router.match.match import match
+from fairlead_router.match.facts import facts_of
+from fairlead_router.match.match import asks_classifier, decided
 from fairlead_router.record.conditions import EndpointCondition, endpoint_conditions
+from fairlead_router.record.model_conditions import ModelCondition, model_condition
 from fairlead_router.record.recorder import Finished, Recorder
 from fairlead_router.select.draws import DrawSource
 from fairlead_router.select.selection import Selection, select, select_direct, unit_value
 from fairlead_router.select.statistics import NOTHING_MEASURED, Statistics
 from fairlead_router.select.view import ALL_HEALTHY, Health, StateView
 from fairlead_router.state.store import StateStore
-from fairlead_router.trace.context import TraceContext, Tracing
-
-
-@dataclass(slots=True)
-class Flow:
-    """One request between its arrival and its record."""
-
-    id: str
-    started: float
-    """Monotonic seconds."""
-    arrived_at: float
-    """Unix seconds."""
-    table: Table
-    identity: Identity | None = None
-    priority: Priority | None = None
-    """What its headers say of its urgency."""
-    patience: float | None = None
-    """Seconds that its headers allow it to wait for a place."""
-    waited: float = 0.0
-    """Seconds that passed until its body was there, and until there was a place."""
-    held: int = 0
-    """Bytes of its body, given back at the end."""
-    facts: Facts | None = None
-    policy: PolicyEntry | None = None
-    selection: Selection | None = None
-    stages: Stages | None = None
-    trace: TraceContext | None = None
-    job: Job | None = None
-    ticket: Ticket | None = None
-    """If it may be answered with what is kept, or its answer may be kept."""
-    committed: float | None = None
-    end: StreamEnd | None = None
-    """How the stream ended, once all of it is sent."""
+from fairlead_router.trace.context import Tracing
 
 
 class Pipeline:
@@ -89,6 +59,7 @@ class Pipeline:
         draws: DrawSource,
         dispatcher: Dispatcher,
         recorder: Recorder,
+        classifier: Classifier,
         clock: Callable[[], float],
         wall: Callable[[], float],
         new_id: Callable[[], str],
@@ -108,6 +79,7 @@ class Pipeline:
         self._store = store
         self._dispatcher = dispatcher
         self._recorder = recorder
+        self.classifier = classifier
         self._clock = clock
         self._wall = wall
         self._new_id = new_id
@@ -152,7 +124,8 @@ class Pipeline:
         table = flow.table
         flow.facts = facts = self.facts(table, flow.identity, headers, request)
 
-        matched = match(table, facts)
+        survivors, flow.classification = await self.narrow(table, facts, operation, request)
+        matched = decided(table, facts, survivors)
         flow.policy = matched if isinstance(matched, PolicyEntry) else None
         found = self.elapsed(flow)
         flow.selection = await self.select(table, matched, facts, flow.id)
@@ -223,6 +196,7 @@ class Pipeline:
                 trace=flow.trace,
                 stages=flow.stages,
                 facts=flow.facts,
+                classification=flow.classification,
                 client_request_id=None if flow.identity is None else flow.identity.client_request_id,
                 policy=None if flow.policy is None else flow.policy.used,
                 selection=flow.selection,
@@ -242,6 +216,10 @@ class Pipeline:
         """How each endpoint of the running table fares."""
         return endpoint_conditions(self.receiver.table, self._dispatcher, self._clock())
 
+    def model_condition(self, entry: ModelEntry) -> ModelCondition:
+        """How one model fares."""
+        return model_condition(entry, self._dispatcher, self._statistics, self._clock())
+
     @property
     def retries_withheld(self) -> int:
         """Retries that found no room in the budgets of their providers."""
@@ -250,6 +228,10 @@ class Pipeline:
     def now(self) -> float:
         """Monotonic seconds."""
         return self._clock()
+
+    def unix_now(self) -> float:
+        """Unix seconds."""
+        return self._wall()
 
     def elapsed(self, flow: Flow) -> float:
         """Seconds since the request arrived."""
@@ -262,27 +244,17 @@ class Pipeline:
 
     def facts(self, table: Table, identity: Identity, headers: Mapping[str, str], request: ModelRequest) -> Facts:
         """What is known of a request, without its text."""
-        workspace = identity.workspace
-        return Facts(
-            workspace=workspace,
-            namespace=table.tenancy.owner_of(workspace),
-            agent_type=identity.agent_type,
-            user_hash=self.identifier.hashed(workspace, identity.user),
-            session_hash=self.identifier.hashed(workspace, identity.session),
-            user_tier=identity.user_tier,
-            subject=identity.subject,
-            request_type=request.type,
-            requested_model=request.model,
-            stream=request.stream,
-            content_length_characters=request.content_length_characters,
-            message_count=request.message_count,
-            estimated_input_tokens=request.estimated_input_tokens,
-            max_output_tokens=request.max_output_tokens,
-            body_bytes=len(request.body),
-            generations=request.generations,
-            required_capabilities=request.required_capabilities,
-            header_conditions=table.index.header_conditions(headers),
-        )
+        return facts_of(table, self.identifier, identity, headers, request)
+
+    async def narrow(
+        self, table: Table, facts: Facts, operation: Operation, request: ModelRequest
+    ) -> tuple[int, Classification | None]:
+        """The policies that match, classifying the request only if the first of them has need of it."""
+        survivors = table.index.matching(facts)
+        if not asks_classifier(table, survivors):
+            return survivors, None
+        classification = await self.classifier.classify(operation.text(request.body))
+        return table.index.narrowed(survivors, classification), classification
 
     async def select(
         self, table: Table, matched: PolicyEntry | ModelEntry, facts: Facts, decision_id: str

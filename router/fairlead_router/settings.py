@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fairlead_router.cores import worker_count
 from fairlead_router.record.log_levels import parse_levels
@@ -16,12 +18,24 @@ _PATHS = frozenset(
     {
         "api_keys_file",
         "cache_key_file",
+        "classifier_bundle",
+        "classifier_bundles_dir",
+        "classifier_rules",
         "decision_log",
         "last_good_dir",
         "redis_password_file",
         "redis_sentinel_password_file",
     }
 )
+_OTHER_NAMES = {
+    "port": "PORT",
+    "redis_url": "REDIS_URL",
+    "log_level": "LOG_LEVEL",
+    "classifier_url": "CLASSIFIER_URL",
+    "classifier_cache_ttl_seconds": "CACHE_TTL",
+}
+"""Variables that the source documents name, read where ours is not set."""
+_AT_LEAST_ONE = frozenset({"classifier_batch", "classifier_queue", "classifier_threads"})
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -111,6 +125,31 @@ class Settings:
     """Largest of them; a repeat of a request with a larger answer is refused."""
     idempotency_wait_seconds: float = 30.0
     """How long a repeat waits for the first request, before it is told to come again."""
+    classifier: str = "auto"
+    """When the learned classifier is loaded. ``auto``: once a policy matches by what a request is about, or somebody asks;
+    ``always``: at the start; ``off``: never, rules classify alone."""
+    classifier_bundle: Path | None = None
+    """Folder of the classifier's bundle. ``None``: the one in force in ``classifier_bundles_dir``, or else the one that comes
+    with the package."""
+    classifier_bundles_dir: Path | None = None
+    """Folder in which ``fairlead bundle`` keeps versions of the bundle."""
+    classifier_rules: Path | None = None
+    """JSON file that adds categories, rules and examples to the classifier's own."""
+    classifier_url: str | None = None
+    """Address of a process that classifies what the rules are not sure of, such as ``http://classifier:3010``; nothing is
+    loaded then. ``CLASSIFIER_URL`` is read too."""
+    classifier_deadline_seconds: float = 0.05
+    """How long a request waits for the learned classifier before the rules decide alone."""
+    classifier_queue: int = 256
+    """Texts that may wait for it; for more the rules decide alone at once."""
+    classifier_batch: int = 16
+    """Texts that it is given in one go at most; fewer, where so many would take more than a quarter of the deadline."""
+    classifier_threads: int = 1
+    """Threads that work on one text."""
+    classifier_cache_ttl_seconds: float = 3600.0
+    """How long its answers are kept, by a keyed hash of the text; 0: they are not. ``CACHE_TTL`` is read too."""
+    classifier_error_percent: float = 5.0
+    """How often the right category may be missing among those that cannot be excluded."""
     otlp_traces_endpoint: str | None = None
     """URL that takes spans over OTLP/HTTP, such as ``http://collector:4318/v1/traces``. ``None``: nothing is traced."""
     otlp_logs_endpoint: str | None = None
@@ -162,12 +201,9 @@ def from_environment(environment: Mapping[str, str], **overrides: object) -> Set
             continue
         variable = "FAIRLEAD_" + name.upper()
         text = environment.get(variable)
-        if text is None and name == "port":
-            variable, text = "PORT", environment.get("PORT")
-        if text is None and name == "redis_url":
-            variable, text = "REDIS_URL", environment.get("REDIS_URL")
-        if text is None and name == "log_level":
-            variable, text = "LOG_LEVEL", environment.get("LOG_LEVEL")
+        if text is None and name in _OTHER_NAMES:
+            variable = _OTHER_NAMES[name]
+            text = environment.get(variable)
         if text is not None and text != "":
             values[name] = _convert(variable, name, text)
     return Settings(**values)  # type: ignore[arg-type]
@@ -194,9 +230,17 @@ def networks(text: str) -> tuple[Network, ...]:
 def _number(text: str, kind: type[int] | type[float]) -> int | float:
     """Raises ``ValueError``."""
     with suppress(ValueError):
-        if (number := kind(text)) >= 0:
+        if 0 <= (number := kind(text)) < math.inf:
             return number
     raise ValueError(f"takes a {'whole ' if kind is int else ''}number of at least 0")
+
+
+def _check_url(text: str) -> None:
+    """Raises ``ValueError``."""
+    url = urlsplit(text)
+    _ = url.port  # Raises as well.
+    if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment or url.username:
+        raise ValueError("takes an address such as http://classifier:3010, without credentials, query or fragment")
 
 
 def _convert(variable: str, name: str, text: str) -> object:
@@ -219,6 +263,12 @@ def _convert(variable: str, name: str, text: str) -> object:
             raise ValueError("takes printable characters other than braces and spaces")
         if name == "decision_events" and text not in {"none", "traces", "logs", "both"}:
             raise ValueError("takes none, traces, logs or both")
+        if name == "classifier" and text not in {"auto", "always", "off"}:
+            raise ValueError("takes auto, always or off")
+        if name == "classifier_url":
+            _check_url(text)
+        if name in _AT_LEAST_ONE and _number(text, int) < 1:
+            raise ValueError("takes a whole number of at least 1")
         if name == "log_level":
             parse_levels(text)
         if name.endswith("_percent") and (not (percent := _number(text, float)) <= 100):

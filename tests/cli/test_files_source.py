@@ -217,15 +217,13 @@ def test_a_file_whose_name_is_no_text_is_a_problem(tmp_path: Path, reader: Folde
     assert reading.problems[0].file.encode()
 
 
-def test_a_file_that_may_not_be_read_keeps_what_it_had(
-    tmp_path: Path, reader: FolderReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_may_not_be_read_keeps_what_it_had(tmp_path: Path, reader: FolderReader) -> None:
     def refuse(path: str) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied", path)
 
     write(tmp_path / "a.yaml", policy())
     reader.read()
-    monkeypatch.setattr("fairlead_cli.files.source._read_bytes", refuse)
+    reader.contents = refuse
     reading = reader.read()
     assert (names(reading), reasons(reading)) == (["chat"], [ProblemReason.UNREADABLE])
     assert "Permission denied" in reading.problems[0].message

@@ -25,6 +25,10 @@ def implies(given: HeaderMatch, wanted: HeaderMatch) -> bool:
     return wanted.prefix is not None and text.startswith(wanted.prefix)
 
 
+def _optional(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)
+
+
 def covers(above: PolicyFragment, below: PolicyFragment) -> bool:
     """The definition, condition by condition."""
     if above.order() >= below.order():
@@ -37,6 +41,10 @@ def covers(above: PolicyFragment, below: PolicyFragment) -> bool:
         (one.workspaces, other.workspaces),
         (one.agent_types, other.agent_types),
         (one.request_types, other.request_types),
+        (one.categories, other.categories),
+        (one.difficulties, other.difficulties),
+        (one.languages, other.languages),
+        (_optional(one.certainty), _optional(other.certainty)),
         (one.user_tiers, other.user_tiers),
     ]:
         if wide and not (narrow and set(narrow) <= set(wide)):
@@ -71,6 +79,10 @@ MATCHES = st.builds(
     workspaces=some("w1", "w2"),
     agent_types=some("a1", "a2"),
     request_types=some("Chat"),
+    categories=some("coding", "math"),
+    difficulties=some("Hard"),
+    languages=some("en"),
+    certainty=st.none() | st.sampled_from(["Certain", "Ambiguous"]),
     user_tiers=some("gold"),
     min_characters=BOUND,
     max_characters=BOUND,

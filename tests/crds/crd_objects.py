@@ -35,6 +35,7 @@ MATCH: Object = {
     "categories": ["coding"],
     "difficulties": ["Hard"],
     "languages": ["en"],
+    "certainty": "Certain",
     "userTiers": ["premium"],
     "contentLengthCharacters": {"min": 100, "max": 2000},
     "headers": [

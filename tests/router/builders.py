@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from fairlead_contract.decision import DecisionRecord, Draw, Facts, Outcome, PolicyUsed, SnapshotUsed
+from fairlead_contract.decision import (
+    Classification,
+    ClassificationPath,
+    DecisionRecord,
+    Draw,
+    Facts,
+    Outcome,
+    PolicyUsed,
+    SnapshotUsed,
+)
 from fairlead_contract.fragments import (
     AnyFragment,
     Endpoint,
@@ -113,6 +122,32 @@ def some_facts(**fields: Any) -> Facts:
     return Facts(**(given | fields))
 
 
+def a_classification(**fields: Any) -> Classification:
+    """What an unsure classifier might say."""
+    given: dict[str, Any] = {
+        "path": ClassificationPath.LEARNED,
+        "category": "coding",
+        "confidence": 0.6,
+        "conformal_set": ("coding", "math"),
+        "difficulty": "Easy",
+        "complexity": 0.2,
+        "creativity": 0.1,
+    }
+    return Classification(**(given | fields))
+
+
+class SaidClassifier:
+    """Says of every text what a test chose, and notes what it was asked."""
+
+    def __init__(self, said: Classification) -> None:
+        self.said = said
+        self.asked: list[str] = []
+
+    async def classify(self, text: str, *, deadline_seconds: float | None = None) -> Classification:
+        self.asked.append(text)
+        return self.said
+
+
 def view(pinned: str | None = None, **open_for: float) -> StateView:
     """A view in which the breakers of the named models of provider ``openai`` are open for so many seconds."""
     states = {f"{key(model)}@primary": BreakerView(BreakerState.OPEN, seconds) for model, seconds in open_for.items()}
@@ -172,6 +207,7 @@ def a_pipeline(receiver: ConfigReceiver, **rooms: Any) -> Pipeline:
         "draws": KeyedDraws(b"k" * 32),
         "dispatcher": None,
         "recorder": None,
+        "classifier": SaidClassifier(a_classification()),
         "clock": lambda: 1000.0,
         "wall": lambda: 1_700_000_000.0,
         "new_id": lambda: "made-by-the-router",

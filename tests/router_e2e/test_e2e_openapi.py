@@ -51,8 +51,8 @@ CONFIG = """
 # A request that no model can serve is a declared 503; every other 5xx is a fault.
 expected-statuses = ["2xx", "3xx", "4xx", 503]
 [checks.positive_data_acceptance]
-# 422: the same Idempotency-Key with another body, which the run does all the time.
-expected-statuses = ["2xx", 404, 409, 422, 503]
+# 403: an update, without a key that may. 422: the same Idempotency-Key with another body, which the run does all the time.
+expected-statuses = ["2xx", 403, 404, 409, 422, 503]
 """
 
 

@@ -60,6 +60,13 @@ class _Generation:
     """The object with that number; the same one as long as nothing changes, which the compiler rewards."""
 
 
+def read_bytes(path: str) -> bytes:
+    """At most one byte more than allowed. Opens without blocking, should the path have become a pipe meanwhile."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(MAX_FILE_BYTES + 1)
+
+
 @dataclass(slots=True)
 class FolderReader:
     """Reads the same files or folders again and again, and remembers what that needs.
@@ -71,6 +78,8 @@ class FolderReader:
     roots: tuple[str, ...]
     default_namespace: str = "default"
     look: Callable[[Iterable[str]], Scan] = scan
+    contents: Callable[[str], bytes] = read_bytes
+    """Reads one file. Raises ``OSError``."""
     _parsed: dict[str, _Contents] = field(default_factory=dict)
     _last_good: dict[str, tuple[DeclaredObject, ...]] = field(default_factory=dict)
     _generations: dict[ObjectKey, _Generation] = field(default_factory=dict)
@@ -94,7 +103,7 @@ class FolderReader:
     def _read_file(self, path: str, problems: list[Problem]) -> bool:
         """Update what is known of ``path``. Returns whether it exists."""
         try:
-            data = _read_bytes(path)
+            data = self.contents(path)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -188,10 +197,3 @@ def _duplicate(first: DeclaredObject, other: DeclaredObject) -> Problem:
 
 def _is_within(path: str, place: str) -> bool:
     return path == place or path.startswith(place.rstrip(os.sep) + os.sep)
-
-
-def _read_bytes(path: str) -> bytes:
-    """At most one byte more than allowed. Opens without blocking, should the path have become a pipe meanwhile."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(MAX_FILE_BYTES + 1)

@@ -23,9 +23,12 @@ GAUGES: Mapping[str, Callable[[Iterable[float]], float]] = {
     "fairlead_store_available": min,
     "fairlead_breaker_sharing_lag_seconds": max,
     "model_router_model_health_score": min,
+    # Which bundles are in force on any of them.
+    "fairlead_classifier_bundle_info": max,
     # Each worker has its own part of these.
     "fairlead_requests_in_flight": sum,
     "fairlead_requests_queued": sum,
+    "fairlead_classifier_queue": sum,
     "fairlead_buffered_bytes": sum,
     "fairlead_store_owed_usd": sum,
     "fairlead_workers": sum,

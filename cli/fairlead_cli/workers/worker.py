@@ -5,6 +5,7 @@ Standard input is a socket to the supervisor. It says when to listen and what to
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import fcntl
 import os
@@ -22,8 +23,9 @@ import uvloop
 
 from fairlead_cli.feed import RouterFeed
 from fairlead_cli.logs import configure_logging
-from fairlead_cli.serve import read_arguments
+from fairlead_cli.serve import compiler_options, read_arguments
 from fairlead_cli.sources import follow, make_sources
+from fairlead_cli.updates import FolderUpdates
 from fairlead_cli.workers.listeners import Listeners
 from fairlead_cli.workers.messages import (
     Beat,
@@ -64,14 +66,14 @@ def main() -> int:
     configure_logging(settings.log_level)
     try:
         sources = None if arguments.resources is not None else make_sources(settings, arguments)
-        uvloop.run(_work(settings, sources))
+        uvloop.run(_work(settings, sources, arguments))
     except (ApiKeysError, NoAccess, OSError, SettingError) as error:
         print(f"fairlead serve: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _work(settings: Settings, sources: Sources | None) -> None:
+async def _work(settings: Settings, sources: Sources | None, arguments: argparse.Namespace) -> None:
     line = socket.socket(fileno=os.dup(0))
     reader, writer = await asyncio.open_unix_connection(sock=line, limit=1 << 20)
     messages = read_messages(reader)
@@ -89,6 +91,8 @@ async def _work(settings: Settings, sources: Sources | None) -> None:
         lock = stack.enter_context((Path(place.runtime_dir) / "lines.lock").open("ab"))
         worker_place = WorkerPlace(Path(place.admin_socket), state, partial(write_lines, lock))
         router = await stack.enter_async_context(running_router(settings, worker_place))
+        if arguments.resources is not None:
+            router.context.updates = FolderUpdates(arguments.resources, compiler_options(arguments))
         worker = _Worker(router, sources, Listeners(router.public, place.listeners), writer)
         await worker.serve(messages)
         worker.tell(Farewell(router.context.recorder.render_metrics()))

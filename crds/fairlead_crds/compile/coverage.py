@@ -20,6 +20,10 @@ _SETS: tuple[Callable[[Match], tuple[str, ...]], ...] = (
     attrgetter("workspaces"),
     attrgetter("agent_types"),
     attrgetter("request_types"),
+    attrgetter("categories"),
+    attrgetter("difficulties"),
+    attrgetter("languages"),
+    lambda match: () if match.certainty is None else (match.certainty,),
     attrgetter("user_tiers"),
 )
 

@@ -29,6 +29,13 @@ class Difficulty(Choice):
     HARD = "Hard"
 
 
+class Certainty(Choice):
+    """Whether the classifier could exclude all categories but one, at the error rate that the router is set to."""
+
+    CERTAIN = "Certain"
+    AMBIGUOUS = "Ambiguous"
+
+
 class ContentLength(Model):
     """Bounds on the length of a request's text, both inclusive."""
 
@@ -92,6 +99,11 @@ class Match(Model):
     )
     languages: Annotated[tuple[Language, ...], ListSet(min=1, max=64)] = Field(
         (), description="Languages of the text, such as en; needs the classifier. Absent: any."
+    )
+    certainty: Certainty | None = Field(
+        None,
+        description="Certain: exactly one category is left that cannot be excluded; Ambiguous: several are. Needs the "
+        "classifier. Absent: either.",
     )
     user_tiers: Annotated[tuple[Token, ...], ListSet(min=1, max=32)] = Field(
         (), description="Tiers of the user as the credential states them; never taken from the client. Absent: any."

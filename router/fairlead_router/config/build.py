@@ -101,6 +101,7 @@ def build(
         visible_everywhere=everywhere,
         visible_from=by_namespace,
         pending=tuple(pending),
+        needs_classifier=any(policy.needs_classification for policy in policies),
     )
     return table, now
 
@@ -328,6 +329,7 @@ def _link_policy(
             for number, fallback in enumerate(fragment.fallbacks, start=1)
         ),
         canary=None if canary is None else link("canary", canary.model, canary.unresolved),
+        needs_classification=fragment.match.needs_classification,
     )
 
 

@@ -93,6 +93,8 @@ class PolicyEntry:
     targets: tuple[TargetEntry, ...]
     fallbacks: tuple[FallbackEntry, ...]
     canary: TargetEntry | None
+    needs_classification: bool = False
+    """Whether it must be known what a request is about before this policy can be passed over, or decide."""
 
 
 ModelsByName = Mapping[str, tuple[ModelEntry, ...]]
@@ -129,6 +131,8 @@ class Table:
     """By namespace, without what is visible everywhere."""
     pending: tuple[PendingCredential, ...] = ()
     """What is missing. The providers that wait are in force as they were before, or not at all if they are new."""
+    needs_classifier: bool = False
+    """Whether any policy may ask it."""
 
     def models_named(self, namespace: str | None, name: str) -> tuple[ModelEntry, ...]:
         """Models that a workspace of ``namespace`` may call by ``name``; more than one is an ambiguity."""

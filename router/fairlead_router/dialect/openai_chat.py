@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from fairlead_router.dialect.openai_request import (
@@ -13,6 +15,7 @@ from fairlead_router.dialect.openai_request import (
     decode,
     tokens_of,
 )
+from fairlead_router.dialect.openai_texts import excerpt
 from fairlead_router.errors import invalid_request
 
 _TOKENS_PER_MESSAGE = 4
@@ -46,7 +49,13 @@ class _Chat(msgspec.Struct):
     response_format: _ResponseFormat | None = None
 
 
+class _Messages(msgspec.Struct):
+    messages: list[msgspec.Raw]
+
+
 _CHAT = msgspec.json.Decoder(_Chat)
+_MESSAGES = msgspec.json.Decoder(_Messages)
+_MESSAGE = msgspec.json.Decoder(_Message)
 _FIELDS = frozenset(_Chat.__struct_fields__)
 
 
@@ -77,6 +86,28 @@ def parse_chat_request(body: bytes) -> ModelRequest:
         generations=choices,
         required_capabilities=_needs(chat, images),
     )
+
+
+def chat_text(body: bytes) -> str:
+    """What a request that was read before asks: the text of its user's last message, or else of the last that has any."""
+    otherwise = ""
+    for raw in reversed(decode(_MESSAGES, body).messages):
+        message = decode(_MESSAGE, bytes(raw))
+        text = excerpt(list(_pieces(message)))
+        if text and message.role == "user":
+            return text
+        otherwise = otherwise or text
+    return otherwise
+
+
+def _pieces(message: _Message) -> Iterator[str]:
+    if isinstance(message.content, str):
+        yield message.content
+        return
+    for part in message.content or ():
+        text = part if isinstance(part, str) else part.text
+        if text:
+            yield text
 
 
 def _measure(messages: list[_Message]) -> tuple[int, bool]:

@@ -12,7 +12,7 @@ from fairlead_router.dialect.openai_request import (
     check_tokens,
     decode,
 )
-from fairlead_router.dialect.openai_texts import Texts, measure
+from fairlead_router.dialect.openai_texts import Texts, first_text, measure
 from fairlead_router.errors import invalid_request
 
 _MAX_ANSWERS = 2048
@@ -31,6 +31,11 @@ class _Completion(msgspec.Struct):
 
 _COMPLETION = msgspec.json.Decoder(_Completion)
 _FIELDS = frozenset(_Completion.__struct_fields__)
+
+
+def completion_text(body: bytes) -> str:
+    """What a request that was read before asks: its first prompt."""
+    return first_text(decode(_COMPLETION, body).prompt)
 
 
 def parse_completion_request(body: bytes) -> ModelRequest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fairlead_router.dialect.openai_request import ModelRequest, check_model, decode
-from fairlead_router.dialect.openai_texts import Texts, measure
+from fairlead_router.dialect.openai_texts import Texts, first_text, measure
 
 
 class _Embedding(msgspec.Struct):
@@ -15,6 +15,11 @@ class _Embedding(msgspec.Struct):
 
 _EMBEDDING = msgspec.json.Decoder(_Embedding)
 _FIELDS = frozenset(_Embedding.__struct_fields__)
+
+
+def embedding_text(body: bytes) -> str:
+    """What a request that was read before is about: its first text."""
+    return first_text(decode(_EMBEDDING, body).input)
 
 
 def parse_embedding_request(body: bytes) -> ModelRequest:

@@ -52,6 +52,10 @@ class ModelRequest(msgspec.Struct, frozen=True):
     generations: int = 1
     """How many answers are billed: more than ``choices`` with ``best_of``, none for embeddings."""
     required_capabilities: tuple[str, ...] = ()
+    max_cost_micro_usd: int | None = None
+    """What it may cost, if it says so."""
+    max_latency_milliseconds: int | None = None
+    """How long its answer may take, if it says so."""
 
     def upstream_body(
         self, model: str, *, default_temperature: float | None = None, default_max_output_tokens: int | None = None

@@ -7,9 +7,9 @@ from typing import Protocol
 import msgspec
 
 from fairlead_contract.decision import Usage
-from fairlead_router.dialect.openai_chat import parse_chat_request
-from fairlead_router.dialect.openai_completion import parse_completion_request
-from fairlead_router.dialect.openai_embedding import parse_embedding_request
+from fairlead_router.dialect.openai_chat import chat_text, parse_chat_request
+from fairlead_router.dialect.openai_completion import completion_text, parse_completion_request
+from fairlead_router.dialect.openai_embedding import embedding_text, parse_embedding_request
 from fairlead_router.dialect.openai_request import ModelRequest, RequestType
 from fairlead_router.dialect.openai_response import read_answer, read_embeddings
 
@@ -19,6 +19,14 @@ class Parse(Protocol):
 
     def __call__(self, body: bytes) -> ModelRequest:
         """Raises ``RouterError`` 400 in words that name the field."""
+        ...
+
+
+class Text(Protocol):
+    """Finds in the body of a request the text by which it is classified; only asked where it matters."""
+
+    def __call__(self, body: bytes) -> str:
+        """Bounded, and empty where there is none; ``body`` was parsed before."""
         ...
 
 
@@ -37,11 +45,12 @@ class Operation(msgspec.Struct, frozen=True):
     path: str
     """Below ``/v1`` here, and below the address of a provider's endpoint there."""
     parse: Parse
+    text: Text
     read: Read
 
 
-CHAT = Operation("Chat", "chat/completions", parse_chat_request, read_answer)
-COMPLETION = Operation("Completion", "completions", parse_completion_request, read_answer)
-EMBEDDING = Operation("Embedding", "embeddings", parse_embedding_request, read_embeddings)
+CHAT = Operation("Chat", "chat/completions", parse_chat_request, chat_text, read_answer)
+COMPLETION = Operation("Completion", "completions", parse_completion_request, completion_text, read_answer)
+EMBEDDING = Operation("Embedding", "embeddings", parse_embedding_request, embedding_text, read_embeddings)
 
 OPERATIONS: dict[RequestType, Operation] = {each.type: each for each in (CHAT, COMPLETION, EMBEDDING)}

@@ -19,5 +19,6 @@ class ExplainedDecision(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def explain_decision(table: Table, record: DecisionRecord) -> ExplainedDecision:
-    """Hold the record's facts against the policies of ``table``."""
-    return ExplainedDecision(record, consider(table, record.facts), table.used.digest == record.snapshot.digest)
+    """Hold what the record knows of the request against the policies of ``table``."""
+    policies = consider(table, record.facts, record.classification)
+    return ExplainedDecision(record, policies, table.used.digest == record.snapshot.digest)

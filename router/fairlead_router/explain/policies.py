@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fairlead_contract.decision import Facts
+from fairlead_contract.decision import Classification, Facts
 from fairlead_router.config.table import Table
 from fairlead_router.match.conditions import ConditionResult, evaluate
 
@@ -21,13 +21,17 @@ class PolicyConsidered(msgspec.Struct, frozen=True, rename="camel"):
     conditions: tuple[ConditionResult, ...]
 
 
-def consider(table: Table, facts: Facts) -> list[PolicyConsidered]:
-    """Every policy of ``table``, whether it matches ``facts``, and why or why not."""
+def consider(table: Table, facts: Facts, classification: Classification | None = None) -> list[PolicyConsidered]:
+    """Every policy of ``table``, whether it matches, and why or why not.
+
+    Without a ``classification`` a policy that asks for one does not match: had it been the first of those that could
+    decide, there would be one.
+    """
     decided = False
     result = []
     for policy in table.policies:
         fragment = policy.fragment
-        conditions = tuple(evaluate(fragment, facts))
+        conditions = tuple(evaluate(fragment, facts, classification))
         failing = [condition for condition in conditions if not condition.holds]
         matches = not failing
         decides = matches and not decided

@@ -8,14 +8,23 @@ from typing import Any
 import msgspec
 from multidict import CIMultiDict
 
-from fairlead_contract.decision import CanaryAssignment, Candidate, Draw, Facts, PolicyUsed, SnapshotUsed, StateRead
+from fairlead_contract.decision import (
+    CanaryAssignment,
+    Candidate,
+    Classification,
+    Draw,
+    Facts,
+    PolicyUsed,
+    SnapshotUsed,
+    StateRead,
+)
 from fairlead_router.cache.question import CacheQuestion
 from fairlead_router.config.table import PolicyEntry, Table
 from fairlead_router.dialect.operations import CHAT, EMBEDDING, OPERATIONS, Operation
 from fairlead_router.dispatch.course import nothing_to_try, opening_causes
 from fairlead_router.errors import RouterError, invalid_request
 from fairlead_router.explain.policies import PolicyConsidered, consider
-from fairlead_router.match.match import match
+from fairlead_router.match.match import decided
 from fairlead_router.pipeline import Pipeline
 
 
@@ -55,6 +64,8 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
     snapshot: SnapshotUsed
     facts: Facts
     policies: list[PolicyConsidered]
+    classification: Classification | None = None
+    """``None``: no policy that could decide needed one."""
     decided_by: PolicyUsed | None = None
     candidates: tuple[Candidate, ...] = ()
     strategy: str | None = None
@@ -85,9 +96,11 @@ async def explain_request(pipeline: Pipeline, headers: Mapping[str, str], body: 
     if question.user_tier is not None and facts.user_tier is None:
         facts = msgspec.structs.replace(facts, user_tier=question.user_tier)
     decision_id = question.decision_id or flow.id
-    explanation = Explanation(decision_id, table.used, facts, _shown(table, facts))
+    survivors, classification = await pipeline.narrow(table, facts, operation, request)
+    shown = _shown(table, facts, classification)
+    explanation = Explanation(decision_id, table.used, facts, shown, classification)
     try:
-        matched = match(table, facts)
+        matched = decided(table, facts, survivors)
     except RouterError as error:
         return msgspec.structs.replace(explanation, error=_error(error))
     policy = matched if isinstance(matched, PolicyEntry) else None
@@ -114,9 +127,9 @@ async def explain_request(pipeline: Pipeline, headers: Mapping[str, str], body: 
     )
 
 
-def _shown(table: Table, facts: Facts) -> list[PolicyConsidered]:
+def _shown(table: Table, facts: Facts, classification: Classification | None) -> list[PolicyConsidered]:
     """All policies; to a caller with a credential only those that may concern its workspace, not other tenants'."""
-    considered = consider(table, facts)
+    considered = consider(table, facts, classification)
     if facts.subject is None:
         return considered
     return [

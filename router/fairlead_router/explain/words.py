@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from fairlead_contract.decision import Attempt, CacheResult, Candidate, DecisionRecord
+from fairlead_router.explain.classifications import classification_in_words
 from fairlead_router.explain.decisions import ExplainedDecision
 
 
@@ -43,6 +44,11 @@ def _lines(explained: ExplainedDecision) -> Iterator[str]:
         details.append(f"needs {', '.join(facts.required_capabilities)}")
     yield f"  {', '.join(details)}"
     yield ""
+    if record.classification is not None:
+        yield "Classified"
+        for line in classification_in_words(record.classification):
+            yield f"  {line}"
+        yield ""
     yield from _policy_lines(explained)
     yield ""
     yield from _candidate_lines(record)

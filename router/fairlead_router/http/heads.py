@@ -6,7 +6,6 @@ from aiohttp import web
 
 from fairlead_router.errors import expectation_failed, invalid_request, too_large
 from fairlead_router.http.client import Headers
-from fairlead_router.http.context import CONTEXT
 from fairlead_router.http.responses import error_response
 
 _ONCE = frozenset(
@@ -44,7 +43,7 @@ async def expect(request: web.Request) -> web.Response | None:
     """Answer ``Expect``: ask for the body with 100, or refuse one that is too large before it is sent."""
     if request.headers["Expect"].lower() != "100-continue":
         return error_response(expectation_failed())
-    limit = request.app[CONTEXT].settings.max_body_bytes
+    limit = request.client_max_size
     if request.content_length is not None and request.content_length > limit:
         return error_response(too_large(limit))
     writer = request.writer

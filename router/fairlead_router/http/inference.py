@@ -15,11 +15,12 @@ from fairlead_router.dispatch.answers import Begun, Whole
 from fairlead_router.dispatch.failures import CLIENT_CLOSED
 from fairlead_router.dispatch.stream import StreamEnd
 from fairlead_router.errors import RouterError, internal
+from fairlead_router.flow import Flow
 from fairlead_router.http.client import AiohttpClient, Client, Reply, to_response
 from fairlead_router.http.context import CONTEXT, Context
 from fairlead_router.http.heads import check_head
 from fairlead_router.http.responses import JSON, decision_headers, error_reply
-from fairlead_router.pipeline import Flow, Pipeline
+from fairlead_router.pipeline import Pipeline
 
 logger = logging.getLogger("fairlead.http")
 
@@ -33,22 +34,29 @@ def serving(operation: Operation) -> Callable[[web.Request], Awaitable[web.Strea
 
     async def handle(request: web.Request) -> web.StreamResponse:
         client = AiohttpClient(request)
-        reply = await serve(request.app[CONTEXT], client, operation)
-        if reply is not None and client.response is not None:
-            client.abort()  # What was sent must not look complete, and nothing else can be said in it.
-            raise ConnectionAbortedError("a part of another answer is sent already")
-        if reply is not None:
-            return to_response(reply)
-        assert client.response is not None, "what is no reply was sent"
-        return client.response
+        return response_of(client, await serve(request.app[CONTEXT], client, operation))
 
     return handle
 
 
-async def serve(context: Context, client: Client, operation: Operation) -> Reply | None:
-    """Decide, call, pass on; whatever happens, exactly one record and one settlement. ``None``: all is sent already."""
+def response_of(client: AiohttpClient, reply: Reply | None) -> web.StreamResponse:
+    """What aiohttp is told of a request that was served."""
+    if reply is not None and client.response is not None:
+        client.abort()  # What was sent must not look complete, and nothing else can be said in it.
+        raise ConnectionAbortedError("a part of another answer is sent already")
+    if reply is not None:
+        return to_response(reply)
+    assert client.response is not None, "what is no reply was sent"
+    return client.response
+
+
+async def serve(context: Context, client: Client, operation: Operation, flow: Flow | None = None) -> Reply | None:
+    """Decide, call, pass on; whatever happens, exactly one record and one settlement. ``None``: all is sent already.
+
+    ``flow``: of a request that arrived already.
+    """
     pipeline, admission = context.pipeline, context.pipeline.admission
-    flow = pipeline.arrive()
+    flow = pipeline.arrive() if flow is None else flow
     status, outcome = _CLIENT_CLOSED_REQUEST, Outcome.CANCELLED
     error_code: str | None = CLIENT_CLOSED
     try:
@@ -58,7 +66,7 @@ async def serve(context: Context, client: Client, operation: Operation) -> Reply
             pipeline.expect_place(flow, client.headers)
             before = pipeline.elapsed(flow)
             body = await client.read_body(admission, seconds=context.settings.body_seconds)
-            flow.waited = pipeline.elapsed(flow) - before
+            flow.waited += pipeline.elapsed(flow) - before
             flow.held = len(body)
             if not admission.take():
                 await pipeline.wait_for_place(flow, client.headers, body)

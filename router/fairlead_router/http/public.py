@@ -1,32 +1,37 @@
-"""The client API: ``/v1``, health, and the explanation of a request that is not sent."""
+"""The client API: ``/v1``, health, the explanation of a request that is not sent, and the classification document's paths."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiohttp import web
 
-from fairlead_contract.fragments import WorkspaceFragment
-from fairlead_router.config.table import ModelEntry, Table
+from fairlead_router.config.table import ModelEntry
 from fairlead_router.dialect.operations import OPERATIONS
-from fairlead_router.errors import RouterError, method_not_allowed, model_ambiguous, model_not_found, unknown_url
+from fairlead_router.errors import RouterError, method_not_allowed, unknown_url
 from fairlead_router.explain.requests import explain_request
 from fairlead_router.http.bodies import read_body
+from fairlead_router.http.callers import Caller
+from fairlead_router.http.catalogue import serve_catalogue
+from fairlead_router.http.classification import Desk, serve_classification
 from fairlead_router.http.context import CONTEXT, Context
-from fairlead_router.http.heads import check_head, expect
+from fairlead_router.http.heads import expect
 from fairlead_router.http.inference import serving
 from fairlead_router.http.openapi.document import documents
 from fairlead_router.http.openapi.handler import serves
 from fairlead_router.http.responses import error_response, json_response
-from fairlead_router.match.match import AUTO, unambiguous_name
+from fairlead_router.http.route import route
+from fairlead_router.http.updates import update
+from fairlead_router.match.match import AUTO
 
 _METHODS = {
     "/v1/models": "GET",
-    "/api/routing/test": "POST",
+    **dict.fromkeys(("/api/routing/test", "/classify", "/route", "/update"), "POST"),
+    **dict.fromkeys(("/info", "/status", "/models"), "GET"),
     **dict.fromkeys(("/health", "/health/ready", "/health/detailed", "/healthz", "/openapi.json"), "GET"),
     **{f"/v1/{operation.path}": "POST" for operation in OPERATIONS.values()},
 }
+_READ_BELOW = ("/v1/models/", "/models/", "/metrics/")
 
 
 def make_public_app(context: Context) -> web.Application:
@@ -39,6 +44,19 @@ def make_public_app(context: Context) -> web.Application:
     app.router.add_get("/v1/models", list_models, allow_head=False)
     app.router.add_get("/v1/models/{model:.+}", get_model, allow_head=False)
     app.router.add_post("/api/routing/test", routing_test, expect_handler=expect)
+    app.router.add_post("/route", route, expect_handler=expect)
+    app.router.add_post("/update", update, expect_handler=expect)
+    serve_classification(
+        app,
+        Desk(
+            context.classifier,
+            context.pipeline.identifier,
+            context.pipeline.admission,
+            context.settings.body_seconds,
+            context.version,
+        ),
+    )
+    serve_catalogue(app)
     app.router.add_get("/health", health)
     app.router.add_get("/health/ready", health_ready)
     app.router.add_get("/health/detailed", health_detailed)
@@ -51,15 +69,11 @@ def make_public_app(context: Context) -> web.Application:
 async def list_models(request: web.Request) -> web.Response:
     """``GET /v1/models``: what the caller's workspace may name."""
     try:
-        caller = _caller(request)
+        caller = Caller.of(request.app[CONTEXT].pipeline, request.headers)
     except RouterError as error:
         return error_response(error)
     models = [_model(AUTO, None)] if caller.may_say_auto else []
-    for entry in caller.table.models_of(caller.namespace):
-        if caller.may_call(entry):
-            same_name = caller.table.models_named(caller.namespace, entry.model.name)
-            name = entry.model.name if len(same_name) == 1 else unambiguous_name(entry, same_name)
-            models.append(_model(name, entry))
+    models += [_model(caller.name_of(entry), entry) for entry in caller.models() if caller.may_call(entry)]
     return json_response({"object": "list", "data": models})
 
 
@@ -67,24 +81,19 @@ async def get_model(request: web.Request) -> web.Response:
     """``GET /v1/models/{model}``, by any name that a request may give."""
     wanted = request.match_info["model"]
     try:
-        caller = _caller(request)
+        caller = Caller.of(request.app[CONTEXT].pipeline, request.headers)
         if wanted == AUTO and caller.may_say_auto:
             return json_response(_model(AUTO, None))
-        found = [each for each in caller.table.models_named(caller.namespace, wanted) if caller.may_call(each)]
-        if len(found) > 1:
-            raise model_ambiguous(wanted, sorted(unambiguous_name(each, found) for each in found))
-        if not found:
-            raise model_not_found(wanted, caller.workspace)
+        return json_response(_model(wanted, caller.find(wanted, in_use=True)))
     except RouterError as error:
         return error_response(error)
-    return json_response(_model(wanted, found[0]))
 
 
 async def routing_test(request: web.Request) -> web.Response:
     """``POST /api/routing/test``: what would be decided, with every reason; nobody is called."""
     context = request.app[CONTEXT]
     try:
-        _caller(request)  # Nobody else's body is read.
+        Caller.of(context.pipeline, request.headers)  # Nobody else's body is read.
         admission = context.pipeline.admission
         body = await read_body(request, admission, seconds=context.settings.body_seconds)
         try:
@@ -148,7 +157,8 @@ async def health_detailed(request: web.Request) -> web.Response:
 
 async def unknown_path(request: web.Request) -> web.Response:
     """404 or 405 in the shape clients understand."""
-    method = "GET" if request.path.startswith("/v1/models/") else _METHODS.get(request.path)
+    below = any(request.path.startswith(above) and request.path != above for above in _READ_BELOW)
+    method = "GET" if below else _METHODS.get(request.path)
     if method is not None:
         response = error_response(method_not_allowed(request.path, method, request.method))
         response.headers["Allow"] = method
@@ -163,41 +173,6 @@ def _health(context: Context, status: str) -> dict[str, object]:
         "service": "model-router",
         "version": context.version,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Caller:
-    """Who asks for models, and the table that answers."""
-
-    table: Table
-    workspace: str
-    namespace: str | None
-    rules: WorkspaceFragment | None
-
-    @property
-    def may_say_auto(self) -> bool:
-        """Whether a policy for ``auto`` may match, depending on the rest of the request."""
-        return any(
-            AUTO in fragment.match.models
-            and (fragment.platform or fragment.namespace == self.namespace)
-            and (not fragment.match.workspaces or self.workspace in fragment.match.workspaces)
-            for fragment in (policy.fragment for policy in self.table.policies)
-        )
-
-    def may_call(self, entry: ModelEntry) -> bool:
-        """Whether the model is in use and allowed to the workspace."""
-        allowed = None if self.rules is None else self.rules.allowed_models
-        return entry.model.state != "Inactive" and (allowed is None or entry.ref in allowed)
-
-
-def _caller(request: web.Request) -> _Caller:
-    check_head(request.headers)
-    pipeline = request.app[CONTEXT].pipeline
-    flow = pipeline.arrive()
-    pipeline.identify(flow, request.headers)
-    assert flow.identity is not None
-    table, workspace = flow.table, flow.identity.workspace
-    return _Caller(table, workspace, table.tenancy.owner_of(workspace), table.workspaces.get(workspace))
 
 
 def _model(name: str, entry: ModelEntry | None) -> dict[str, object]:

@@ -10,8 +10,9 @@ from multidict import CIMultiDict
 
 from fairlead_router.dialect.openai_error import openai_error_body
 from fairlead_router.errors import RouterError
+from fairlead_router.flow import Flow
 from fairlead_router.http.client import Reply, to_response
-from fairlead_router.pipeline import Flow, Pipeline
+from fairlead_router.pipeline import Pipeline
 
 JSON = "application/json"
 

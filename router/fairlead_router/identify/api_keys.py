@@ -24,6 +24,8 @@ class ApiKey(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
     """Whether workspace, agent type and user may come from the request's headers where the key does not set them."""
     max_priority: Literal["low", "normal", "high"] = "normal"
     """The highest priority in line that its requests may ask for; a request that asks for nothing is normal at most."""
+    admin: bool = False
+    """Whether its holder may change what is declared, where a router writes such changes at all."""
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

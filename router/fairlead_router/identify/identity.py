@@ -26,6 +26,8 @@ class Identity:
     client_request_id: str | None = None
     max_priority: str = "normal"
     """The most it may say of its priority: ``low``, ``normal`` or ``high``."""
+    admin: bool = False
+    """Whether it may change what is declared. Only a key can say so."""
 
 
 class Identifier:
@@ -84,6 +86,7 @@ class Identifier:
             user_tier=key.user_tier,
             client_request_id=request_id,
             max_priority=key.max_priority,
+            admin=key.admin,
         )
 
     def hashed(self, scope: str, value: str | None) -> str | None:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from fairlead_contract.decision import Facts
-from fairlead_contract.fragments import PolicyFragment
-from fairlead_router.match.index import condition_text
+from fairlead_contract.decision import Classification, Facts
+from fairlead_contract.fragments import Match, PolicyFragment
+from fairlead_router.match.index import certainty_of, condition_text
+
+NOT_CLASSIFIED = "nothing: the request was not classified, since no policy that could decide asks for it"
 
 
 class ConditionResult(msgspec.Struct, frozen=True, rename="camel"):
@@ -23,8 +25,13 @@ class ConditionResult(msgspec.Struct, frozen=True, rename="camel"):
     found: str
 
 
-def evaluate(policy: PolicyFragment, facts: Facts) -> Iterator[ConditionResult]:
-    """Every condition the policy states, in the order of the API reference."""
+def evaluate(
+    policy: PolicyFragment, facts: Facts, classification: Classification | None = None
+) -> Iterator[ConditionResult]:
+    """Every condition the policy states, in the order of the API reference.
+
+    Without a ``classification`` no condition on one holds.
+    """
     match = policy.match
     if not policy.platform:
         yield ConditionResult(
@@ -38,11 +45,13 @@ def evaluate(policy: PolicyFragment, facts: Facts) -> Iterator[ConditionResult]:
         ("match.workspaces", match.workspaces, facts.workspace),
         ("match.agentTypes", match.agent_types, facts.agent_type),
         ("match.requestTypes", match.request_types, facts.request_type),
-        ("match.userTiers", match.user_tiers, facts.user_tier),
     )
     for field, accepted, value in dimensions:
         if accepted:
-            yield ConditionResult(field, value in accepted, f"one of {', '.join(accepted)}", value or "nothing")
+            yield _one_of(field, accepted, value)
+    yield from _classified(match, classification)
+    if match.user_tiers:
+        yield _one_of("match.userTiers", match.user_tiers, facts.user_tier)
     low, high = match.min_characters, match.max_characters
     if low is not None or high is not None:
         length = facts.content_length_characters
@@ -57,6 +66,31 @@ def evaluate(policy: PolicyFragment, facts: Facts) -> Iterator[ConditionResult]:
         )
 
 
-def matches(policy: PolicyFragment, facts: Facts) -> bool:
+def matches(policy: PolicyFragment, facts: Facts, classification: Classification | None = None) -> bool:
     """Whether every condition holds."""
-    return all(result.holds for result in evaluate(policy, facts))
+    return all(result.holds for result in evaluate(policy, facts, classification))
+
+
+def _one_of(field: str, accepted: tuple[str, ...], value: str | None, found: str | None = None) -> ConditionResult:
+    return ConditionResult(field, value in accepted, f"one of {', '.join(accepted)}", found or value or "nothing")
+
+
+def _classified(match: Match, said: Classification | None) -> Iterator[ConditionResult]:
+    """The conditions on what the classifier says."""
+    if match.categories:
+        value = None if said is None else said.category
+        found = NOT_CLASSIFIED if said is None else f"{said.category} (confidence {said.confidence:.2f})"
+        yield _one_of("match.categories", match.categories, value, found)
+    if match.difficulties:
+        value = None if said is None else said.difficulty
+        yield _one_of("match.difficulties", match.difficulties, value, NOT_CLASSIFIED if said is None else value)
+    if match.languages:
+        value = None if said is None else said.language
+        found = NOT_CLASSIFIED if said is None else value or "too few words to tell"
+        yield _one_of("match.languages", match.languages, value, found)
+    if match.certainty is not None:
+        value = None if said is None else certainty_of(said)
+        found = (
+            NOT_CLASSIFIED if said is None else f"{value}: it may be {' or '.join(said.conformal_set) or 'anything'}"
+        )
+        yield ConditionResult("match.certainty", value == match.certainty, match.certainty, found)

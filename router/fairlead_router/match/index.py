@@ -2,8 +2,9 @@
 
 Policies are numbered in the order in which they are consulted, and every dimension of a match maps a value to the set of
 policies that accept it. Sets are integers used as bit masks, so a request costs one dictionary look-up and one ``&`` per
-dimension; the lowest bit left is the policy that decides. ``match.conditions`` states the same rules one policy at a time; a
-property test holds the two together.
+dimension; the lowest bit left is the policy that decides. Conditions on what the classifier says come in a second step,
+which is taken only if the lowest bit left after the first has need of it. ``match.conditions`` states the same rules one
+policy at a time; a property test holds the two together.
 """
 
 from __future__ import annotations
@@ -11,11 +12,21 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
-from fairlead_contract.decision import Facts
+from fairlead_contract.decision import Classification, Facts
 from fairlead_contract.fragments import HeaderMatch, PolicyFragment
 
 _STEP = 256
 """Policies whose conditions of one kind are taken in between two yields."""
+
+
+def rank_of_first(policies: int) -> int | None:
+    """Of a set of policies, the one consulted before the others; ``None`` of the empty set."""
+    return (policies & -policies).bit_length() - 1 if policies else None
+
+
+def certainty_of(classification: Classification) -> str:
+    """In the words of ``match.certainty``."""
+    return "Certain" if classification.certain else "Ambiguous"
 
 
 def condition_text(condition: HeaderMatch) -> str:
@@ -131,7 +142,20 @@ class _Header:
 class PolicyIndex:
     """Finds the policies that match a request. Built once per table from policies in their order."""
 
-    __slots__ = ("_agents", "_headers", "_lengths", "_models", "_owners", "_tiers", "_types", "_workspaces")
+    __slots__ = (
+        "_agents",
+        "_categories",
+        "_certainties",
+        "_difficulties",
+        "_headers",
+        "_languages",
+        "_lengths",
+        "_models",
+        "_owners",
+        "_tiers",
+        "_types",
+        "_workspaces",
+    )
 
     def __init__(self, policies: Sequence[PolicyFragment]) -> None:
         for _ in self._fill(policies):
@@ -154,6 +178,13 @@ class PolicyIndex:
         yield from self._agents.fill(match.agent_types for match in matches)
         yield from self._types.fill(match.request_types for match in matches)
         yield from self._tiers.fill(match.user_tiers for match in matches)
+        yield
+        self._categories, self._difficulties = _Values(), _Values()
+        self._languages, self._certainties = _Values(), _Values()
+        yield from self._categories.fill(match.categories for match in matches)
+        yield from self._difficulties.fill(match.difficulties for match in matches)
+        yield from self._languages.fill(match.languages for match in matches)
+        yield from self._certainties.fill(() if match.certainty is None else (match.certainty,) for match in matches)
         yield
         self._lengths = _Lengths()
         yield from self._lengths.fill(policies)
@@ -179,7 +210,10 @@ class PolicyIndex:
         return tuple(text for name, header in self._headers.items() for text in header.holding(headers.get(name)))
 
     def matching(self, facts: Facts) -> int:
-        """The set of all policies whose every condition holds, as a bit mask over ranks."""
+        """The set of all policies whose every condition holds, as a bit mask over ranks.
+
+        Conditions on what the classifier says are left open: :meth:`narrowed` goes on from here.
+        """
         mask = self._models.accepting(facts.requested_model)
         if not mask:
             return 0
@@ -199,7 +233,9 @@ class PolicyIndex:
                 mask &= holding
         return mask
 
-    def first(self, facts: Facts) -> int | None:
-        """Rank of the policy that decides, or ``None``."""
-        mask = self.matching(facts)
-        return (mask & -mask).bit_length() - 1 if mask else None
+    def narrowed(self, policies: int, classification: Classification) -> int:
+        """Those of ``policies`` whose conditions on what the classifier says hold too."""
+        policies &= self._categories.accepting(classification.category)
+        policies &= self._difficulties.accepting(classification.difficulty)
+        policies &= self._languages.accepting(classification.language)
+        return policies & self._certainties.accepting(certainty_of(classification))

@@ -16,6 +16,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 COMPONENTS = (
     "fairlead",
     "fairlead.cache",
+    "fairlead.classify",
     "fairlead.compiler",
     "fairlead.config",
     "fairlead.dispatch",

@@ -138,6 +138,33 @@ class Metric(Enum):
     IDEMPOTENT_REQUESTS = _counter(
         "fairlead_idempotent_requests", "Requests with an Idempotency-Key, by what became of them.", "result"
     )
+    CLASSIFICATIONS = _counter(
+        "fairlead_classifications",
+        "Texts classified, by who named the category (Rules, Learned, Agreement) and by why the rules decided alone "
+        "although they were not sure (none: they were, or were not alone).",
+        "path",
+        "fallback",
+    )
+    CLASSIFICATION_DURATION = _histogram(
+        "fairlead_classification_duration_seconds", "Time of one classification, waiting included.", _OVERHEADS, "path"
+    )
+    CLASSIFIER_QUEUE = _gauge("fairlead_classifier_queue", "Texts that wait for the learned classifier.")
+    CLASSIFIER_BATCH_SIZE = _histogram(
+        "fairlead_classifier_batch_size", "Texts given to the learned classifier in one go.", (1, 2, 4, 8, 16, 32, 64)
+    )
+    CLASSIFIER_CACHE = _counter(
+        "fairlead_classifier_cache",
+        "Texts that the rules were not sure of, by where the learned classifier's answer was found: process, store, "
+        "shared (the same text was under way), miss.",
+        "result",
+    )
+    CLASSIFIER_BUNDLE = _gauge("fairlead_classifier_bundle_info", "1 for the bundle in force.", "digest")
+    CLASSIFIER_LOADS = _counter(
+        "fairlead_classifier_loads",
+        "Bundles and files of rules that were new, by whether they are in force (loaded) or not (refused).",
+        "part",
+        "result",
+    )
     IN_FLIGHT = _gauge("fairlead_requests_in_flight", "Requests being served.")
     QUEUED = _gauge("fairlead_requests_queued", "Requests that wait for a place.")
     QUEUE_WAIT = _histogram(

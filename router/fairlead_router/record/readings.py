@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from fairlead_router.classify.counts import ClassifierCounts
+from fairlead_router.classify.service import ClassifierService
 from fairlead_router.config.doors.status import DoorGauges, Doors
 from fairlead_router.config.receiver import ConfigReceiver
 from fairlead_router.config.refusals import RefusalCounter
@@ -44,6 +46,13 @@ def register_store(metrics: Metrics, store: ResilientStore, sharing: BreakerShar
     metrics.gauge(Metric.STORE_AVAILABLE, lambda: store.available)
     metrics.gauge(Metric.STORE_OWED, lambda: store.owed_micro_usd / 1e6)
     metrics.gauge(Metric.BREAKER_SHARING_LAG, sharing.lag_seconds)
+
+
+def register_classifier(metrics: Metrics, classifier: ClassifierService, counts: ClassifierCounts) -> None:
+    """What becomes of classifications, and which bundle is in force."""
+    metrics.registry.register(counts)
+    metrics.gauge(Metric.CLASSIFIER_QUEUE, lambda: classifier.waiting)
+    metrics.gauge_of(Metric.CLASSIFIER_BUNDLE, lambda: [((digest,), 1.0) for digest in classifier.bundles()])
 
 
 def register_record(

@@ -8,7 +8,17 @@ from functools import lru_cache
 
 import msgspec
 
-from fairlead_contract.decision import BudgetUse, CacheUse, DecisionRecord, Facts, Outcome, PolicyUsed, Stages, Usage
+from fairlead_contract.decision import (
+    BudgetUse,
+    CacheUse,
+    Classification,
+    DecisionRecord,
+    Facts,
+    Outcome,
+    PolicyUsed,
+    Stages,
+    Usage,
+)
 from fairlead_router.config.table import Table
 from fairlead_router.dispatch.job import Job
 from fairlead_router.record.lines import LineSink
@@ -67,6 +77,7 @@ class Finished(msgspec.Struct):
     table: Table
     """The one that decided."""
     facts: Facts | None = None
+    classification: Classification | None = None
     client_request_id: str | None = None
     policy: PolicyUsed | None = None
     selection: Selection | None = None
@@ -163,6 +174,7 @@ class Recorder:
             strategy=None if selection is None else selection.strategy,
             canary=None if selection is None else selection.canary,
             affinity=None if selection is None else selection.affinity,
+            classification=finished.classification,
             candidates=() if selection is None else selection.candidates,
             plan=() if selection is None else tuple(entry.key for entry in selection.plan),
             chosen=None if job is None or job.chosen is None else job.chosen.key,

@@ -66,6 +66,15 @@ class HardConstraints(msgspec.Struct, frozen=True):
         return tuple([each for each in endpoints if each.weight]) or endpoints
 
 
+def stated_by(facts: Facts) -> Constraints:
+    """The layer of the request itself; what it needs of capabilities is looked at elsewhere, and less strictly."""
+    if facts.max_cost_micro_usd is None and facts.max_latency_milliseconds is None:
+        return _NOTHING
+    return Constraints(
+        max_cost_micro_usd=facts.max_cost_micro_usd, max_latency_milliseconds=facts.max_latency_milliseconds
+    )
+
+
 _NOTHING = Constraints()
 _UNCONSTRAINED = HardConstraints(frozenset(), frozenset(), (), None)
 

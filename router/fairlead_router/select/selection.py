@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from fairlead_contract.decision import CanaryAssignment, Candidate, Draw, Facts, Removal, RemovedBy, StateRead
-from fairlead_contract.fragments import Canary, Cause, Constraints, Unit, WorkspaceFragment
+from fairlead_contract.fragments import Canary, Cause, Unit, WorkspaceFragment
 from fairlead_router.config.table import ModelEntry, PolicyEntry, TargetEntry
 from fairlead_router.select.considered import Considered, apply_breakers, apply_limits
-from fairlead_router.select.constraints import HardConstraints, removal
+from fairlead_router.select.constraints import HardConstraints, removal, stated_by
 from fairlead_router.select.draws import DrawSource
 from fairlead_router.select.outlook import Expected, Outlook, expect_costs, expect_latencies
 from fairlead_router.select.reader import Reader
@@ -70,7 +70,7 @@ def select(
 ) -> Selection:
     """Select for a request that ``policy`` decides. The plan is empty when nothing it may choose is left."""
     fragment = policy.fragment
-    hard = HardConstraints.of((fragment.constraints,), workspace)
+    hard = HardConstraints.of((fragment.constraints, stated_by(facts)), workspace)
     targets, canary, fallbacks = _consider(policy, facts, hard)
     everyone = [*targets, *([] if canary is None else [canary]), *fallbacks]
     reader = Reader(view, now)
@@ -135,7 +135,7 @@ def select_direct(
     entry: ModelEntry, facts: Facts, workspace: WorkspaceFragment | None, view: StateView, *, now: float
 ) -> Selection:
     """Select for a request that names a model: that one or none."""
-    hard = HardConstraints.of((Constraints(),), workspace)
+    hard = HardConstraints.of((stated_by(facts),), workspace)
     target = TargetEntry("direct", entry.key, entry, 100, None, None)
     considered = Considered(target, "Direct", removal(target, facts, hard), 1.0)
     reader = Reader(view, now)

@@ -414,7 +414,7 @@ def test_a_model_is_found_by_its_names_where_its_provider_is_visible(
 
 def test_an_empty_table_matches_nothing_and_knows_no_model() -> None:
     table = empty_table()
-    assert table.index.first(some_facts()) is None
+    assert table.index.matching(some_facts()) == 0
     assert table.models_of(None) == []
     assert table.tenancy.owner_of("ws") is None
 

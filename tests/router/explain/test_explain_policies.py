@@ -7,27 +7,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from fairlead_contract.decision import Facts, SnapshotUsed
+from fairlead_contract.decision import Classification, Facts, SnapshotUsed
 from fairlead_contract.fragments import Match, PolicyFragment
 from fairlead_router.explain.decisions import explain_decision
 from fairlead_router.explain.policies import consider
+from fairlead_router.match.index import rank_of_first
+from fairlead_router.match.match import asks_classifier, match
 from tests.router.builders import a_policy, a_record, a_table, some_facts
-from tests.router.match.test_match_index import policies, requests, sent_headers
+from tests.router.match.test_match_index import classifications, policies, requests, sent_headers
 
 
-@given(st.lists(policies(), max_size=6), requests, sent_headers)
-def test_the_policy_that_is_said_to_decide_is_the_one_the_index_finds(
-    some: list[PolicyFragment], facts: Facts, headers: dict[str, str]
+@given(st.lists(policies(), max_size=6), requests, classifications, sent_headers)
+def test_the_policy_that_is_said_to_decide_is_the_one_that_does(
+    some: list[PolicyFragment], facts: Facts, known: Classification, headers: dict[str, str]
 ) -> None:
     named = [msgspec.structs.replace(policy, name=f"p{number}") for number, policy in enumerate(some)]
     table = a_table(*named)
     facts = msgspec.structs.replace(facts, header_conditions=table.index.header_conditions(CIMultiDict(headers)))
-    considered = consider(table, facts)
+    survivors, classification = table.index.matching(facts), None
+    if asks_classifier(table, survivors):
+        classification = known
+        survivors = table.index.narrowed(survivors, known)
+    considered = consider(table, facts, classification)
 
-    first = table.index.first(facts)
+    first = rank_of_first(survivors)
     assert [rank for rank, each in enumerate(considered) if each.decides] == ([] if first is None else [first])
-    matching = sum(1 << rank for rank, each in enumerate(considered) if each.matches)
-    assert matching == table.index.matching(facts)
+    if first is not None:
+        assert match(table, facts, classification) is table.policies[first]
     for each in considered:
         assert each.matches is all(condition.holds for condition in each.conditions)
 

@@ -16,6 +16,8 @@ from fairlead_router.identify.identity import Identifier
 from fairlead_router.pipeline import Pipeline
 from tests.router.builders import (
     NO_CREDENTIALS,
+    SaidClassifier,
+    a_classification,
     a_model,
     a_pipeline,
     a_policy,
@@ -171,3 +173,32 @@ async def test_who_has_a_key_is_shown_no_policies_of_other_tenants() -> None:
     assert [each.policy for each in explained.policies] == ["team-a/own", "platform/common"]
     anonymous = await asked(await pipeline_with(*policies), {"prompt": "hi"})
     assert len(anonymous.policies) == 3
+
+
+async def test_an_explanation_shows_what_the_request_is_about_where_that_matters() -> None:
+    classifier = SaidClassifier(said := a_classification(category="coding", language="en"))
+    coding = a_policy("coding", priority=1, targets=(a_target(),), match=Match(categories=("coding",)))
+    german = a_policy("german", priority=2, targets=(a_target(),), match=Match(languages=("de",)))
+    pipeline = await pipeline_with(coding, german, a_policy(targets=(a_target(),)), classifier=classifier)
+    explained = await asked(pipeline, {"prompt": "a function"})
+    assert explained.classification == said
+    assert classifier.asked == ["a function"]
+    assert explained.decided_by is not None
+    assert explained.decided_by.name == "coding"
+    assert [(each.policy, each.reason) for each in explained.policies] == [
+        ("team-a/german", "match.languages wants one of de, found en"),
+        ("team-a/coding", "every condition holds, and no policy before it matched"),
+        ("team-a/main", "every condition holds, but a policy before it decides"),
+    ]
+
+
+async def test_an_explanation_of_a_request_that_need_not_be_classified_says_so() -> None:
+    classifier = SaidClassifier(a_classification())
+    first = a_policy("first", priority=1, targets=(a_target(),))
+    coding = a_policy("coding", targets=(a_target(),), match=Match(categories=("coding",)))
+    explained = await asked(await pipeline_with(first, coding, classifier=classifier), {"prompt": "a function"})
+    assert (explained.classification, classifier.asked) == (None, [])
+    assert explained.policies[1].reason == (
+        "match.categories wants one of coding, found nothing: the request was not classified, since no policy that could "
+        "decide asks for it"
+    )

@@ -10,6 +10,7 @@ import msgspec
 from fairlead_contract.generated import write_all
 from fairlead_router.dialect.openai_request import RequestType
 from fairlead_router.dialect.operations import OPERATIONS
+from fairlead_router.http.openapi import classification, classification_schemas
 from fairlead_router.http.openapi.parts import (
     DECIDING,
     READING,
@@ -142,6 +143,7 @@ def public() -> Json:
                 | refusals(*READING, 401, 503),
             }
         },
+        **classification.paths(),
         "/health": _health("health", "Whether the process serves HTTP", "Health"),
         "/health/ready": _health("ready", "Whether a configuration runs", "Health", 503),
         "/health/detailed": _health("detailedHealth", "How each part is", "DetailedHealth"),
@@ -155,7 +157,8 @@ def public() -> Json:
         },
         "/openapi.json": _itself(),
     }
-    return _document("Fairlead", "The client API of a Fairlead router.", paths, REQUESTS | ANSWERS) | {
+    schemas = REQUESTS | ANSWERS | classification_schemas.REQUESTS | classification_schemas.ANSWERS
+    return _document("Fairlead", "The client API of a Fairlead router.", paths, schemas) | {
         "security": [{}, {"apiKey": []}],
     }
 

@@ -12,15 +12,17 @@ JSON, EVENTS, TEXT = "application/json", "text/event-stream", "text/plain"
 _REFUSALS = {
     400: "The request cannot be understood, or two readers of it could understand different things.",
     401: "No API key, or one that this router does not know.",
+    403: "The API key may not do this.",
     404: "There is no such thing here, or not for this caller.",
     405: "The path takes another method.",
     408: "The head or the body of the request did not arrive in time. The connection is closed.",
     409: "Several things have that name, or the first request with this `Idempotency-Key` is still being served, or its "
-    "answer was too large to be kept.",
+    "answer was too large to be kept, or the resources belong to somebody else.",
     413: "The body is larger than this router takes. The connection is closed.",
     415: "The body is packed in a way that this router does not unpack.",
     417: "`Expect` takes `100-continue` only.",
-    422: "A provider refused the request, in its own words, or its `Idempotency-Key` was that of another body.",
+    422: "A provider refused the request, in its own words, or its `Idempotency-Key` was that of another body, or what was to "
+    "be declared would not be valid.",
     429: "A budget or a provider's rate limit is spent; `Retry-After` says when to come back.",
     431: "The request line or a header is larger than this router takes. The connection is closed.",
     500: "A fault of the router.",
