@@ -11,6 +11,7 @@ import msgspec
 
 from fairlead_learning.bundles.errors import BundleError
 from fairlead_learning.train.rows import RowError, read_rows
+from fairlead_learning.verdict import DEFAULT_ERROR_PERCENT
 
 if TYPE_CHECKING:
     from fairlead_learning.evaluate.evaluation import Evaluation
@@ -39,7 +40,7 @@ def add_parser(subparsers: Subparsers) -> None:
     classifier.add_argument(
         "--error-percent",
         type=_percent,
-        default=10.0,
+        default=DEFAULT_ERROR_PERCENT,
         metavar="PERCENT",
         help="of the sets of categories that cannot be excluded (default: %(default)s)",
     )

@@ -18,13 +18,12 @@ from fairlead_learning.head.combine import Floats, combined, conformal_set, conf
 from fairlead_learning.head.examples import Examples
 from fairlead_learning.head.lexical import ngrams, weights
 from fairlead_learning.head.parameters import head_parameters_of
-from fairlead_learning.verdict import LearnedVerdict
+from fairlead_learning.verdict import DEFAULT_ERROR_PERCENT, LearnedVerdict
 
 LOGITS = "logits"
 """Output of the encoder's graph that the head reads."""
 DEFAULT_CLASSIFIER = Path(__file__).parent / "default_bundle" / "classifier"
 """The bundle that comes with the package."""
-DEFAULT_ERROR_PERCENT = 5.0
 
 
 class LearnedClassifier:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+DEFAULT_ERROR_PERCENT = 5.0
+"""Share of texts whose right category may be missing in the conformal set."""
+
 
 @dataclass(frozen=True, slots=True)
 class LearnedVerdict:

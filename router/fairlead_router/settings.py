@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from fairlead_learning.verdict import DEFAULT_ERROR_PERCENT
 from fairlead_router.cores import worker_count
 from fairlead_router.record.log_levels import parse_levels
 from fairlead_router.trace.environment import opentelemetry_settings
@@ -148,7 +149,7 @@ class Settings:
     """Threads that work on one text."""
     classifier_cache_ttl_seconds: float = 3600.0
     """How long its answers are kept, by a keyed hash of the text; 0: they are not. ``CACHE_TTL`` is read too."""
-    classifier_error_percent: float = 5.0
+    classifier_error_percent: float = DEFAULT_ERROR_PERCENT
     """How often the right category may be missing among those that cannot be excluded."""
     otlp_traces_endpoint: str | None = None
     """URL that takes spans over OTLP/HTTP, such as ``http://collector:4318/v1/traces``. ``None``: nothing is traced."""

@@ -115,7 +115,13 @@ def test_the_bundle_is_named_only_with_its_verdict() -> None:
         ),
         (RuleVerdict("general", 1 / 7, EVEN, (), EVEN), None, CATEGORIES),
     ],
-    ids=["sure rules", "the head's own", "the head's own and what rules settled on", "rules alone, unsure", "nothing spoke"],
+    ids=[
+        "sure rules",
+        "the head's own",
+        "the head's own and what rules settled on",
+        "rules alone, unsure",
+        "nothing spoke",
+    ],
 )
 def test_what_cannot_be_excluded(rule: RuleVerdict, head: LearnedVerdict | None, expected: tuple[str, ...]) -> None:
     assert concluded(rule, head).conformal_set == expected

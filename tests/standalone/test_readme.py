@@ -38,7 +38,7 @@ def run(command: str, running: Serving) -> str:
 
 def test_the_readme_has_an_example_for_each_way_of_asking() -> None:
     asked = {match for command in commands() for match in re.findall(r"localhost:3003(/[\w/]+)", command)}
-    assert asked == {"/v1/chat/completions", "/api/routing/test", "/v1/models"}
+    assert asked == {"/v1/chat/completions", "/api/routing/test", "/v1/models", "/classify", "/route"}
     assert any('"stream": true' in command for command in commands())
 
 

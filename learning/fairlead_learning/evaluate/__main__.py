@@ -32,10 +32,11 @@ from fairlead_learning.evaluate.tables import (
     sources_of_rows_table,
     sources_table,
 )
-from fairlead_learning.learned import DEFAULT_CLASSIFIER, DEFAULT_ERROR_PERCENT, LearnedClassifier
+from fairlead_learning.learned import DEFAULT_CLASSIFIER, LearnedClassifier
 from fairlead_learning.rules import Rulebook
 from fairlead_learning.train.classifier import AUTHORED
 from fairlead_learning.train.rows import Row, read_rows
+from fairlead_learning.verdict import DEFAULT_ERROR_PERCENT
 
 _BESIDE = "TF-IDF word + char, linear SVM"
 """The method whose labels are changed beside ours."""

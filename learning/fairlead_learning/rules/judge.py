@@ -16,7 +16,7 @@ from fairlead_learning.text.words import END, plain, words
 REPEATED = 0.25
 """Of 0.25, 0.5 and 1 the one whose confidence is best calibrated on sources left out (``train.rules``)."""
 _HEAD_WORDS, _TAIL_WORDS = 220, 110
-"""As many as an excerpt of a text with spaces has; of scripts that write without, and of single letters, there would be more."""
+"""As many as an excerpt has of a text with spaces; of scripts that write without, and of single letters, it has more."""
 _LEADS_AT_MOST = 12
 """Phrases of politeness skipped one after another."""
 

@@ -38,7 +38,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
     within: int = 6
     """… with fewer words than this between."""
     pattern: str | None = None
-    """A regular expression, searched in each line of the text with disguised letters made plain; letter case does not matter."""
+    """A regular expression, searched in the text with disguised letters made plain; ``^`` and ``$`` are ends of lines. Letter
+    case does not matter."""
     needs: tuple[str, ...] = ()
     """The pattern is tried only where one of these occurs; spares time. Letter case does not matter."""
     surface: dict[str, tuple[float | None, float | None]] = {}

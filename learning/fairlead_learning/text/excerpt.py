@@ -4,8 +4,8 @@ from __future__ import annotations
 
 HEAD_CHARACTERS = 800
 TAIL_CHARACTERS = 400
-"""Instructions stand at one end or the other of what is pasted. All that looks at it on the event loop (surface, rules, language,
-traits) takes about a millisecond together for the worst text of this length."""
+"""Instructions stand at one end or the other of what is pasted. All that looks at it on the event loop (surface, rules,
+language, traits) takes about a millisecond together for the worst text of this length."""
 
 
 def excerpt(text: str) -> str:

@@ -22,7 +22,7 @@ from fairlead_learning.text.surface import SurfaceFeatures
 MEDIUM_FROM = 0.25
 HARD_FROM = 0.45
 """Of complexity. On the benchmarks it was fitted to, nine open models answer 0.47 of the easy prompts rightly, 0.30 of the
-medium and 0.12 of the hard ones; sixteen larger ones 0.87, 0.60 and 0.25 (``train.traits`` prints it)."""
+medium and 0.11 of the hard ones; sixteen larger ones 0.87, 0.60 and 0.25 (``train.traits`` prints it)."""
 
 _CREATIVITY = {
     CREATIVE_WRITING: 0.7,

@@ -69,9 +69,15 @@ def test_plain_cases_are_decided_by_rules_alone(category: str, text: str) -> Non
         ("creative_writing", "Write a script for a two minute video about recycling"),
         ("creative_writing", "Let's say you have one million dollars, how are you going to invest that?"),
         ("analysis", "Is this code review comment rude? 'Did you even test this?'"),
-        ("analysis", 'Who is right? "90 of 120 took the tablet" or "only 80 did"? Which of the two is the better witness?'),
+        (
+            "analysis",
+            'Who is right? "90 of 120 took the tablet" or "only 80 did"? Which of the two is the better witness?',
+        ),
         ("general", "flip a coin"),
-        ("math", "Ara joined the team four years ago and played 40 games every year at 21 points. How many points is that?"),
+        (
+            "math",
+            "Ara joined the team four years ago and played 40 games every year at 21 points. How many points is that?",
+        ),
         ("question", "A customer deposits a check for $4,800 and draws $200 at once. Which hold applies?"),
     ],
 )
