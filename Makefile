@@ -6,11 +6,13 @@ BIN := .venv/bin
 TRAIN_BIN := .venv-train/bin
 PROMPTS := learning/data/prompts
 PYTEST_ARGS ?=
+# A KUBECONFIG of the environment is not meant: this installs things.
+ELSEWHERE = $(if $(filter command,$(firstword $(origin KUBECONFIG))),--kubeconfig $(KUBECONFIG))
 
-.PHONY: help run dev-cluster dev-cluster-down test train-test check generate format control-plane redis bench eval eval-sources gateways conformance soak requirements clean
+.PHONY: help run dev-cluster dev-cluster-down cluster cluster-down image e2e programs test train-test check generate format control-plane redis bench eval eval-sources gateways conformance soak requirements clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## serve the quick start on port 3003, with simulated providers
 	@scripts/environment run
@@ -22,13 +24,26 @@ dev-cluster: dev ## run a Kubernetes control plane, the operator and two routers
 dev-cluster-down: dev ## stop all of that; its data stays
 	@$(BIN)/python -m devcluster down
 
-test: check control-plane redis ## check, then run every test
+cluster: dev ## a real cluster on this machine, with Fairlead on it, and one request answered (root; KUBECONFIG=… IMAGE=… for another)
+	@$(BIN)/python -m devcluster.showcase up $(ELSEWHERE) $(if $(IMAGE),--image $(IMAGE))
+
+cluster-down: dev ## remove all of that
+	@$(BIN)/python -m devcluster.showcase down $(ELSEWHERE)
+
+image: dev ## build the image from the Dockerfile, and say what its parts weigh (root)
+	@$(BIN)/python -m devcluster.images
+
+test: check programs redis ## check, then run every test but those of make e2e
 	$(BIN)/pytest -n auto $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory train-test
 
+e2e: programs image ## test image, chart and faults on a real cluster (root)
+	@$(BIN)/python -m devcluster.cluster prepare
+	$(BIN)/pytest tests/image tests/e2e $(PYTEST_ARGS)
+
 train-test: ## test what makes bundles, with PyTorch in an environment of its own (6 GB, once)
 	@scripts/environment train
-	.venv-train/bin/python -m pytest tests/train
+	$(TRAIN_BIN)/python -m pytest --confcutdir=tests/train tests/train
 
 check: dev ## style, types, layers, generated files
 	$(BIN)/ruff check .
@@ -40,6 +55,8 @@ check: dev ## style, types, layers, generated files
 	$(BIN)/python -m fairlead_operator.document --check docs/operations.md
 	$(BIN)/python -m fairlead_router.http.openapi.document --check docs
 	$(BIN)/python -m fairlead_router.record.document --check docs/observability.md
+	$(BIN)/python -m charts.generate --check
+	$(BIN)/python -m tests.gitops.argo_files --check
 
 generate: dev ## write CRDs, API reference, schemas and tables of the docs anew
 	$(BIN)/python -m fairlead_crds.generate
@@ -47,6 +64,8 @@ generate: dev ## write CRDs, API reference, schemas and tables of the docs anew
 	$(BIN)/python -m fairlead_operator.document docs/operations.md
 	$(BIN)/python -m fairlead_router.http.openapi.document docs
 	$(BIN)/python -m fairlead_router.record.document docs/observability.md
+	$(BIN)/python -m charts.generate
+	$(BIN)/python -m tests.gitops.argo_files
 
 format: dev ## format the code, mend what can be mended
 	$(BIN)/ruff check --fix .
@@ -54,6 +73,10 @@ format: dev ## format the code, mend what can be mended
 
 control-plane: dev ## build the programs of a Kubernetes control plane, once, for tests and make dev-cluster
 	$(BIN)/python -m devcluster.binaries
+
+programs: dev ## build all programs of Go that tests and make cluster need, once
+	@$(BIN)/python -m devcluster.programs
+	@$(BIN)/python -m tests.gitops.judge_program
 
 redis: dev ## fetch redis-server, once, for tests, unless it is installed
 	$(BIN)/python -m devcluster.redis_binaries
@@ -70,7 +93,7 @@ eval: ## judge the default classifier beside other methods, and write docs/evalu
 	@scripts/environment train
 	$(TRAIN_BIN)/python -m fairlead_learning.evaluate --train $(PROMPTS)_train.jsonl --eval $(PROMPTS)_dev.jsonl --into docs/evaluation.md
 
-eval-sources: ## train a classifier for each fold of sources, judge it on those left out (PyTorch, half an hour)
+eval-sources: ## train a classifier for each fold of sources, judge it on those left out (PyTorch, most of an hour)
 	@scripts/environment train
 	$(TRAIN_BIN)/python -m fairlead_learning.evaluate.sources --train $(PROMPTS)_train.jsonl --bundles .work/folds --into docs/evaluation.md
 
@@ -90,7 +113,11 @@ requirements: dev ## pin all packages anew, by hash
 	compile requirements/build.in -o requirements/build.txt; \
 	compile --extra dev -c requirements/build.txt pyproject.toml -o requirements/dev.txt; \
 	compile --extra router --extra files --extra classifier -c requirements/dev.txt pyproject.toml -o requirements/run.txt; \
-	compile --extra train -c requirements/dev.txt pyproject.toml -o requirements/train.txt
+	compile --extra train -c requirements/dev.txt pyproject.toml -o requirements/train.txt; \
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-emit-index-url \
+		$$(sed -e 's/ *#.*//' -e '/^$$/d' -e 's/^/--no-emit-package /' requirements/image.without) \
+		--extra router --extra files --extra classifier --extra operator --extra otel \
+		-c requirements/dev.txt pyproject.toml -o requirements/image.txt
 
 clean: ## remove what the other targets made
 	rm -rf .venv .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,6 +1,7 @@
-"""A real Kubernetes control plane as ordinary processes, for tests, benches and ``make dev-cluster``.
+"""Real Kubernetes on this machine, for tests, benches, ``make dev-cluster`` and ``make cluster``.
 
-In comes a folder; out comes a ``ControlPlane`` that answers on 127.0.0.1 and whose parts can be stopped, killed and set back.
-There are no nodes: no kubelet, no scheduler, pods stay pending. Nothing of Fairlead is known here, and nothing of the product
-imports this. Redis and Sentinel, which tests of the shared state store need, are here too and need nothing of the rest.
+``control_plane`` is etcd, kube-apiserver and kube-controller-manager as ordinary processes on 127.0.0.1, whose parts can be
+stopped, killed and set back; there, pods stay pending. ``node`` is a whole cluster of one node that runs pods. ``programs``
+builds what both are made of, and the tools that tests need. Nothing of the product imports this. Redis and Sentinel, which
+tests of the shared state store need, are here too and need nothing of the rest.
 """

@@ -24,11 +24,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from devcluster.binaries import BinariesMissing, find_binaries
+from devcluster.binaries import find_binaries
 from devcluster.certificates import CertificatesFailed
 from devcluster.control_plane import KubectlFailed, running_control_plane
 from devcluster.installation import ROOT, Installation, free_port
 from devcluster.processes import Process, ProcessFailed
+from devcluster.programs import ProgramMissing
 
 _ROUTERS = 2
 _FIRST_PORT, _FIRST_ADMIN_PORT = 3003, 9090
@@ -137,7 +138,7 @@ def up(place: Place) -> int:
     else:
         try:
             find_binaries()  # here, as this can take minutes and says what it does
-        except BinariesMissing as error:
+        except ProgramMissing as error:
             print(error, file=sys.stderr)
             return 1
         child = _spawn(place)
@@ -243,7 +244,7 @@ def run(place: Place) -> int:
         place.forget_logs()
         try:
             asyncio.run(_supervise(place))
-        except (BinariesMissing, CertificatesFailed, KubectlFailed, ProcessFailed, OSError) as error:
+        except (ProgramMissing, CertificatesFailed, KubectlFailed, ProcessFailed, OSError) as error:
             _say(str(error))
             return 1
     return 0

@@ -1,17 +1,22 @@
 """The keys and certificates of one control plane, made by the ``openssl`` command.
 
-A library would be a dependency for this alone, while the command is on nearly every machine. The profile is that of kubeadm,
-less what only nodes and aggregated API servers need.
+A library would be a dependency for this alone, while the command is on nearly every machine. The profile is that of kubeadm.
+``make_certificates`` makes what a control plane without nodes needs; ``node.certificates`` adds the rest with ``sign``.
 """
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _DAYS = "3650"
+_API_SERVER_NAMES = (
+    *("DNS:localhost", "IP:127.0.0.1", "IP:10.96.0.1", "DNS:kubernetes", "DNS:kubernetes.default"),
+    *("DNS:kubernetes.default.svc", "DNS:kubernetes.default.svc.cluster.local"),
+)
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc")
 
 
@@ -38,8 +43,10 @@ class Certificates:
     controller_manager: Pair
 
 
-def make_certificates(folder: Path) -> Certificates:
+def make_certificates(folder: Path, more_names: Sequence[str] = ()) -> Certificates:
     """Write all files into a new folder of mode 0700; an existing complete one is used as it is. Takes about 50 ms.
+
+    ``more_names`` are further names of the API server, like ``IP:10.0.0.1``.
 
     Raises ``CertificatesFailed``.
     """
@@ -56,13 +63,10 @@ def make_certificates(folder: Path) -> Certificates:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _make_authority(certificates.authority)
     authority = certificates.authority
-    names_of_server = (
-        "DNS:localhost,IP:127.0.0.1,IP:10.96.0.1,"
-        "DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local"
-    )
-    _sign(certificates.api_server, authority, "/CN=kube-apiserver", "serverAuth", f"subjectAltName={names_of_server}")
-    _sign(certificates.admin, authority, "/O=system:masters/CN=admin", "clientAuth")
-    _sign(certificates.controller_manager, authority, "/CN=system:kube-controller-manager", "clientAuth")
+    names = ",".join([*_API_SERVER_NAMES, *more_names])
+    sign(certificates.api_server, authority, "/CN=kube-apiserver", "serverAuth", f"subjectAltName={names}")
+    sign(certificates.admin, authority, "/O=system:masters/CN=admin", "clientAuth")
+    sign(certificates.controller_manager, authority, "/CN=system:kube-controller-manager", "clientAuth")
     service_accounts = certificates.service_accounts
     _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", service_accounts.key)
     _openssl("ec", "-in", service_accounts.key, "-pubout", "-out", service_accounts.public)
@@ -78,7 +82,11 @@ def _make_authority(pair: Pair) -> None:
     )
 
 
-def _sign(pair: Pair, authority: Pair, subject: str, usage: str, *more: str) -> None:
+def sign(pair: Pair, authority: Pair, subject: str, usage: str, *more: str) -> None:
+    """Make a key and a certificate for ``serverAuth`` or ``clientAuth``, with ``more`` extensions.
+
+    Raises ``CertificatesFailed``.
+    """
     extensions = (
         "basicConstraints=critical,CA:FALSE",
         "keyUsage=critical,digitalSignature",

@@ -6,8 +6,6 @@ Nothing here belongs to an event loop: one control plane may serve tests that ha
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import os
 import random
 import shutil
@@ -22,6 +20,7 @@ import aiohttp
 
 from devcluster.binaries import find_binaries
 from devcluster.certificates import Certificates, Pair, make_certificates
+from devcluster.kubeconfig import write_kubeconfig
 from devcluster.processes import Process
 
 # Below the ports that Linux hands out to clients: one of them could otherwise take that of a server that is being restarted.
@@ -44,7 +43,7 @@ class ControlPlane:
     def __init__(
         self, directory: Path, *, controller_manager: bool = True, api_server_flags: Sequence[str] = ()
     ) -> None:
-        """Blocks while programs are built. Raises ``BinariesMissing`` and ``CertificatesFailed``."""
+        """Blocks while programs are built. Raises ``ProgramMissing`` and ``CertificatesFailed``."""
         binaries = find_binaries()
         directory.mkdir(parents=True, exist_ok=True)
         certificates = make_certificates(directory / "pki")
@@ -59,14 +58,14 @@ class ControlPlane:
         self.kubectl_binary = binaries.kubectl
         self._etcd_data = directory / "etcd"
         peer_url = f"http://127.0.0.1:{peer_port}"
-        self.etcd = self._process(binaries.etcd, _etcd_flags(self._etcd_data, self.etcd_url, peer_url))
+        self.etcd = self._process(binaries.etcd, etcd_flags(self._etcd_data, self.etcd_url, peer_url))
         flags = _api_server_flags(certificates, self.etcd_url, secure_port)
         self.api_server = self._process(binaries.kube_apiserver, [*flags, *api_server_flags])
         self.controller_manager: Process | None = None
         if controller_manager:
             kubeconfig = directory / "controller-manager.kubeconfig"
             self.write_kubeconfig(kubeconfig, certificate=certificates.controller_manager)
-            flags = _controller_manager_flags(certificates, kubeconfig)
+            flags = controller_manager_flags(certificates, kubeconfig)
             self.controller_manager = self._process(binaries.kube_controller_manager, flags)
 
     def _process(self, binary: Path, flags: Sequence[str]) -> Process:
@@ -202,28 +201,15 @@ class ControlPlane:
         ca_file: Path | None = None,
         namespace: str = "default",
     ) -> Path:
-        """Write a self-contained kubeconfig (JSON, which is YAML), mode 0600, for a token, a certificate or neither."""
-        user: dict[str, str] = {}
-        if token is not None:
-            user["token"] = token
-        if certificate is not None:
-            user |= {
-                "client-certificate-data": _base64(certificate.public),
-                "client-key-data": _base64(certificate.key),
-            }
-        cluster = {"server": server or self.url, "certificate-authority-data": _base64(ca_file or self.ca_file)}
-        name = "devcluster"
-        content = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": name,
-            "clusters": [{"name": name, "cluster": cluster}],
-            "users": [{"name": name, "user": user}],
-            "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": namespace}}],
-        }
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(content, indent=1))
-        return path
+        """See ``kubeconfig.write_kubeconfig``; ``server`` and ``ca_file`` are those of this control plane unless given."""
+        return write_kubeconfig(
+            path,
+            server=server or self.url,
+            ca_file=ca_file or self.ca_file,
+            token=token,
+            certificate=certificate,
+            namespace=namespace,
+        )
 
     def ssl_context(self, certificate: Pair | None = None) -> ssl.SSLContext:
         """For a client of the API server: trusts its authority and shows ``certificate``, for example ``admin``."""
@@ -257,7 +243,7 @@ async def running_control_plane(
 ) -> AsyncIterator[ControlPlane]:
     """A control plane that is ready, stopped at the end. Data that an earlier one left in ``directory`` is taken up again.
 
-    ``api_server_flags`` come last and so override ours. Raises ``BinariesMissing``, ``CertificatesFailed`` and
+    ``api_server_flags`` come last and so override ours. Raises ``ProgramMissing``, ``CertificatesFailed`` and
     ``ProcessFailed``.
     """
     control_plane = await asyncio.to_thread(
@@ -270,7 +256,8 @@ async def running_control_plane(
         await control_plane.stop()
 
 
-def _etcd_flags(data: Path, client_url: str, peer_url: str) -> list[str]:
+def etcd_flags(data: Path, client_url: str, peer_url: str) -> list[str]:
+    """One member, for data that nobody needs after a crash of the machine."""
     return [
         "--name=devcluster",
         f"--data-dir={data}",
@@ -292,15 +279,22 @@ def _api_server_flags(certificates: Certificates, etcd_url: str, port: int) -> l
     a minute for them.
     """
     return [
-        f"--etcd-servers={etcd_url}",
+        *api_server_flags(certificates, etcd_url),
         "--etcd-compaction-interval=0",
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
         "--endpoint-reconciler-type=none",
         "--advertise-address=127.0.0.1",
         "--shutdown-watch-termination-grace-period=1s",
-        "--service-cluster-ip-range=10.96.0.0/16",
         "--authorization-mode=RBAC",
+    ]
+
+
+def api_server_flags(certificates: Certificates, etcd_url: str) -> list[str]:
+    """What any API server of ours is told, with nodes or without."""
+    return [
+        f"--etcd-servers={etcd_url}",
+        "--service-cluster-ip-range=10.96.0.0/16",
         f"--client-ca-file={certificates.authority.public}",
         f"--tls-cert-file={certificates.api_server.public}",
         f"--tls-private-key-file={certificates.api_server.key}",
@@ -311,7 +305,7 @@ def _api_server_flags(certificates: Certificates, etcd_url: str, port: int) -> l
     ]
 
 
-def _controller_manager_flags(certificates: Certificates, kubeconfig: Path) -> list[str]:
+def controller_manager_flags(certificates: Certificates, kubeconfig: Path) -> list[str]:
     """Each of its controllers first makes itself an account: 5 s more at the default of 20 requests a second."""
     return [
         f"--kubeconfig={kubeconfig}",
@@ -339,7 +333,3 @@ def free_ports(count: int) -> list[int]:
         if len(free) == count:
             return free
     raise OSError(f"Fewer than {count} ports of {_PORTS} are free.")
-
-
-def _base64(path: Path) -> str:
-    return base64.b64encode(path.read_bytes()).decode()

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devcluster.binaries import BinariesMissing
+from devcluster.programs import ProgramMissing
 
 _PACKAGE = "redis-tools"
 """Debian's redis-server and redis-sentinel are links to a program of this package."""
@@ -37,11 +37,11 @@ class RedisProgram:
 
 
 def find_redis(environment: Mapping[str, str] = os.environ) -> RedisProgram:
-    """The program, fetched if need be (seconds, once per machine). Blocks. Raises ``BinariesMissing``."""
+    """The program, fetched if need be (seconds, once per machine). Blocks. Raises ``ProgramMissing``."""
     named = environment.get("FAIRLEAD_REDIS_SERVER")
     if named:
         if not os.access(named, os.X_OK):
-            raise BinariesMissing(f"FAIRLEAD_REDIS_SERVER is {named}, which is no executable file. {_REMEDY}")
+            raise ProgramMissing(f"FAIRLEAD_REDIS_SERVER is {named}, which is no executable file. {_REMEDY}")
         return RedisProgram(Path(named))
     found = shutil.which("redis-server", path=environment.get("PATH"))
     if found is not None:
@@ -65,7 +65,7 @@ def _cache(environment: Mapping[str, str]) -> Path:
 def _fetch(folder: Path, environment: Mapping[str, str]) -> None:
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool, path=environment.get("PATH")) is None:
-            raise BinariesMissing(f"There is no redis-server on the PATH, and no {tool} to fetch it. {_REMEDY}")
+            raise ProgramMissing(f"There is no redis-server on the PATH, and no {tool} to fetch it. {_REMEDY}")
     print(f"redis: fetching {_PACKAGE} and what it needs into {folder}, once", file=sys.stderr, flush=True)
     # Beside the goal, as a rename is atomic only within a file system.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as scratch:
@@ -73,7 +73,7 @@ def _fetch(folder: Path, environment: Mapping[str, str]) -> None:
         packages.mkdir()
         try:
             _download(packages)
-        except BinariesMissing:  # a fresh image has no package lists yet
+        except ProgramMissing:  # a fresh image has no package lists yet
             _run(["apt-get", "update", "-q"], packages)
             _download(packages)
         for package in packages.glob("*.deb"):
@@ -84,7 +84,7 @@ def _fetch(folder: Path, environment: Mapping[str, str]) -> None:
         # Which program it is, it tells by the name under which it is called.
         (unpacked / "redis-server").symlink_to(_PROGRAM)
         if not (unpacked / _PROGRAM).exists():
-            raise BinariesMissing(f"{_PACKAGE} of this distribution holds no {_PROGRAM}. {_REMEDY}")
+            raise ProgramMissing(f"{_PACKAGE} of this distribution holds no {_PROGRAM}. {_REMEDY}")
         shutil.rmtree(folder, ignore_errors=True)
         unpacked.rename(folder)
 
@@ -101,7 +101,7 @@ def _run(command: Sequence[str], folder: Path) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         tail = "\n".join((done.stderr or done.stdout).splitlines()[-10:])
-        raise BinariesMissing(f"{' '.join(command)} failed. {_REMEDY} It said:\n{tail}")
+        raise ProgramMissing(f"{' '.join(command)} failed. {_REMEDY} It said:\n{tail}")
     return done.stdout
 
 
@@ -109,7 +109,7 @@ def main() -> int:
     """Find or fetch, and print where it is."""
     try:
         print(find_redis().path)
-    except BinariesMissing as error:
+    except ProgramMissing as error:
         print(f"redis: {error}", file=sys.stderr)
         return 1
     return 0

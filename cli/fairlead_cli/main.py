@@ -12,6 +12,7 @@ _COMMANDS = {
     "serve": "run a router on resources in a folder, or on a snapshot file",
     "classifier": "classify texts, as a process of its own that routers ask",
     "validate": "check resources in files and print what is wrong with them",
+    "simulate": "play a provider, to try routing without keys",
     "operator": "watch resources on an API server, compile and publish them, write status",
     "bundle": "make an encoder, check bundles, install, activate and roll back versions of them",
     "train": "make a classifier out of labelled prompts",

@@ -41,6 +41,11 @@ def credentials_fields(credentials: Credentials) -> dict[str, dict[str, str]]:
     return {"data": {CREDENTIALS_KEY: base64.b64encode(msgspec.json.encode(credentials)).decode()}}
 
 
+def is_blank(found: Mapping[str, Any]) -> bool:
+    """Whether a ConfigMap or Secret holds nothing, as one that a chart has made and no operator has written yet."""
+    return not found.get("data") and not found.get("binaryData")
+
+
 def snapshot_in(config_map: Mapping[str, Any]) -> Sealed:
     """The snapshot in a ConfigMap; its body is not looked at. Raises :class:`SnapshotRejected`."""
     data = _section(config_map, "data").get(MANIFEST_KEY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,14 @@ class LearnedClassifier:
             raise BundleError(
                 bundle.folder, f"has arrays that do not fit {count} labels", file=MANIFEST, mend=MAKE_AGAIN
             )
+        if not (_numbers(self._lexical) and _numbers(self._biases)):
+            raise BundleError(bundle.folder, "has weights that are no numbers", file=MANIFEST, mend=MAKE_AGAIN)
+        if len({*self.labels}) < count:
+            raise BundleError(bundle.folder, "has a label twice", file=MANIFEST, mend=MAKE_AGAIN)
+        if not _rising_probabilities(scores):
+            raise BundleError(
+                bundle.folder, "are no probabilities in rising order", file=parameters.conformal_scores, mend=MAKE_AGAIN
+            )
         self._threshold = conformal_threshold(scores, error_percent)
         self._encoder = Encoder.of(bundle, parameters.encoder, threads=threads)
         if LOGITS not in self._encoder.outputs:
@@ -104,6 +113,19 @@ class LearnedClassifier:
     def _self_test(self, text: str) -> tuple[str, tuple[float, ...]]:
         row = self.probabilities([text])[0]
         return self.labels[int(row.argmax())], tuple(row.tolist())
+
+
+def _rising_probabilities(scores: NDArray[Any]) -> bool:
+    """Else sets would be too small or too large, and nobody would notice."""
+    return (
+        scores.ndim == 1
+        and _numbers(scores)
+        and bool(((scores >= 0) & (scores <= 1)).all() and (np.diff(scores) >= 0).all())
+    )
+
+
+def _numbers(array: NDArray[Any]) -> bool:
+    return array.dtype.kind == "f" and bool(np.isfinite(array).all())
 
 
 def lexical_scores(texts: Sequence[str], folded: NDArray[np.float16], biases: NDArray[np.float32]) -> Floats:

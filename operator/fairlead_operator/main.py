@@ -24,6 +24,8 @@ from fairlead_operator.metrics import Metrics
 from fairlead_operator.observe.stream import Stream
 from fairlead_operator.operator import Operator
 from fairlead_operator.publish.publisher import Publisher
+from fairlead_operator.routers.endpoint_watch import EndpointWatch
+from fairlead_operator.routers.endpoints import EndpointPoller
 from fairlead_operator.routers.poll import RouterPoller
 from fairlead_operator.settings import Settings
 from fairlead_operator.status.poster import EventPoster
@@ -80,6 +82,7 @@ def make_operator(client: KubeClient, settings: Settings, metrics: Metrics) -> O
         poller=RouterPoller(
             client, settings.namespace, settings.router_service, settings.router_admin_port, settings.routers
         ),
+        endpoints=EndpointWatch(EndpointPoller(metrics), clock=time.monotonic, draw=random.random),
         writer=StatusWriter(client, elector, stream.inventory, metrics, poster, wall=_now),
         poster=poster,
         metrics=metrics,

@@ -48,6 +48,12 @@ class Metrics:
         )
         self.leader = Gauge("fairlead_operator_leader", "1 if this replica leads.", registry=registry)
         self.routers = Gauge("fairlead_operator_routers", "Ready routers.", ["state"], registry=registry)
+        self.health_answers = Counter(
+            "fairlead_operator_health_answers",
+            "Routers asked how endpoints fare, and whether they said so.",
+            ["result"],
+            registry=registry,
+        )
         self.epochs = Counter("fairlead_operator_history_losses", "New epochs begun.", registry=registry)
 
     def render(self) -> bytes:

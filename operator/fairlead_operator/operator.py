@@ -30,10 +30,11 @@ from fairlead_operator.observe.stream import Stream
 from fairlead_operator.publish.credentials import Place, Places, collect, merge, wanted_credentials
 from fairlead_operator.publish.epochs import next_epoch
 from fairlead_operator.publish.publisher import Published, Publisher
+from fairlead_operator.routers.endpoint_watch import EndpointWatch
 from fairlead_operator.routers.patience import Patience
 from fairlead_operator.routers.poll import RouterPoller
 from fairlead_operator.status.poster import EventPoster
-from fairlead_operator.status.rollout import Fleet
+from fairlead_operator.status.rollout import Fleet, RouterReport
 from fairlead_operator.status.standing import Standing, track
 from fairlead_operator.status.writer import Situation, StatusWriter
 
@@ -53,6 +54,7 @@ class Operator:
     elector: Elector
     publisher: Publisher
     poller: RouterPoller
+    endpoints: EndpointWatch
     writer: StatusWriter
     poster: EventPoster
     metrics: Metrics
@@ -163,6 +165,9 @@ class Operator:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._compile_and_publish(), name="compile")
                     group.create_task(self._follow_rollout(http), name="rollout")
+                    group.create_task(
+                        self.endpoints.run(http, lambda: self._fleet.addresses, self._status_due.set), name="endpoints"
+                    )
                     group.create_task(self._write_status(), name="status")
                     group.create_task(self.poster.run(), name="events")
                     group.create_task(self._until_deposed(), name="deposed")
@@ -297,7 +302,7 @@ class Operator:
 
     async def _follow_rollout(self, http: aiohttp.ClientSession) -> None:
         delay = _POLL_FIRST
-        patience = Patience()
+        patience = Patience[RouterReport]()
         while True:
             with suppress(*FAILURES):
                 await self._ask_routers(http, patience)
@@ -307,7 +312,7 @@ class Operator:
                 self._rollout_due.clear()
                 delay = _POLL_FIRST
 
-    async def _ask_routers(self, http: aiohttp.ClientSession, patience: Patience | None = None) -> None:
+    async def _ask_routers(self, http: aiohttp.ClientSession, patience: Patience[RouterReport] | None = None) -> None:
         heard = await self.poller.ask_all(http)
         reports = heard if patience is None else patience.steady(heard, asyncio.get_running_loop().time())
         fleet = Fleet(reports)
@@ -359,7 +364,7 @@ class Operator:
             await self._give_routers_time()
             if self._compilation is None:
                 continue
-            situation = Situation(self._compilation, self._standings, self._fleet)
+            situation = Situation(self._compilation, self._standings, self._fleet, self.endpoints.observed)
             try:
                 done = await self.writer.write(situation, self._status_due.is_set)
             except NotLeader:

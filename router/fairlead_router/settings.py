@@ -37,6 +37,7 @@ _OTHER_NAMES = {
 }
 """Variables that the source documents name, read where ours is not set."""
 _AT_LEAST_ONE = frozenset({"classifier_batch", "classifier_queue", "classifier_threads"})
+_PORTS, _LAST_PORT = frozenset({"port", "admin_port"}), 65535
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -198,7 +199,8 @@ def from_environment(environment: Mapping[str, str], **overrides: object) -> Set
         name = setting.name
         given = overrides.get(name)
         if given is not None:
-            values[name] = given
+            number = isinstance(given, int | float) and not isinstance(given, bool)
+            values[name] = _convert("--" + name.replace("_", "-"), name, str(given)) if number else given
             continue
         variable = "FAIRLEAD_" + name.upper()
         text = environment.get(variable)
@@ -268,6 +270,8 @@ def _convert(variable: str, name: str, text: str) -> object:
             raise ValueError("takes auto, always or off")
         if name == "classifier_url":
             _check_url(text)
+        if name in _PORTS and _number(text, int) > _LAST_PORT:
+            raise ValueError(f"takes the number of a port, at most {_LAST_PORT}")
         if name in _AT_LEAST_ONE and _number(text, int) < 1:
             raise ValueError("takes a whole number of at least 1")
         if name == "log_level":

@@ -206,6 +206,21 @@ async def test_an_unreadable_secret_is_refused_without_a_word_of_it_and_the_last
         assert "sk-" not in said.body.decode() + caplog.text
 
 
+async def test_objects_that_a_chart_has_made_empty_are_waited_for_and_refused_by_nobody(
+    publisher: Publisher, upstream: FakeUpstream
+) -> None:
+    await publisher.put_config_map({})
+    await publisher.put_secret({})
+    async with routing(Sources(published=publisher.published())) as router:
+        doors = router.running.context.doors
+        await eventually(lambda: "api" in (said := doors.report()) and "is empty" in str(said["api"].error), "the wait")
+        assert router.running.receiver.rejected is None
+        await publisher.publish(sealed(*fragments(upstream, credential=secret()), revision=1), credentials("sk"))
+        await runs(router, 1)
+        assert (await router.chat()).status == 200
+        assert upstream.received[-1].headers["authorization"] == "Bearer sk"
+
+
 @pytest.mark.parametrize("which", [0, 1], ids=["ConfigMap", "Secret"])
 async def test_an_object_that_is_deleted_takes_nothing_away_and_its_return_is_noticed(
     publisher: Publisher, upstream: FakeUpstream, which: int

@@ -15,9 +15,7 @@ from tests.compile.objects import broken, encoded, fragment_bytes, fragments
 from tests.compile.worlds import Slot, World, edits, worlds
 
 T = TypeVar("T")
-OPTIONS = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+OPTIONS = settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 INSTALLATION = Settings()
 
 

@@ -31,13 +31,11 @@ def assert_answers(document: Any) -> None:
 
 
 @given(DATA)
-@settings(deadline=None)
 def test_any_data_is_answered(document: Any) -> None:
     assert_answers(document)
 
 
 @given(st.sampled_from(list(KINDS)), DATA, DATA)
-@settings(deadline=None)
 def test_any_spec_and_metadata_are_answered(kind: str, metadata: Any, spec: Any) -> None:
     assert_answers({"apiVersion": "fairlead.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
 
@@ -63,7 +61,7 @@ def mutated(draw: st.DrawFn) -> Object:
 
 
 @given(mutated())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_mutation_of_a_full_object_is_answered(document: Object) -> None:
     assert_answers(document)
 

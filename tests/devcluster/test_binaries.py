@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from devcluster.binaries import BinariesMissing, find_binaries
+from devcluster.binaries import find_binaries
+from devcluster.programs import ProgramMissing
 
 
 def test_without_go_and_without_assets_the_message_says_what_to_install(tmp_path: Path) -> None:
-    with pytest.raises(BinariesMissing) as raised:
+    with pytest.raises(ProgramMissing) as raised:
         find_binaries({"PATH": str(tmp_path), "FAIRLEAD_CACHE": str(tmp_path)})
     message = str(raised.value)
     assert f"no etcd, no kube-apiserver, no kube-controller-manager, no kubectl in {tmp_path}" in message
@@ -22,13 +23,13 @@ def test_without_go_and_without_assets_the_message_says_what_to_install(tmp_path
 
 def test_assets_that_lack_a_program_are_refused_by_its_name(tmp_path: Path) -> None:
     _make(tmp_path, "etcd", "kubectl")
-    with pytest.raises(BinariesMissing, match=rf"KUBEBUILDER_ASSETS is {tmp_path}, .* no executable kube-apiserver\."):
+    with pytest.raises(ProgramMissing, match=rf"KUBEBUILDER_ASSETS is {tmp_path}, .* no executable kube-apiserver\."):
         find_binaries({"KUBEBUILDER_ASSETS": str(tmp_path)})
 
 
 def test_assets_of_envtest_need_only_the_controller_manager_built(tmp_path: Path) -> None:
     _make(tmp_path, "etcd", "kube-apiserver", "kubectl")
-    with pytest.raises(BinariesMissing, match="There is no kube-controller-manager in"):
+    with pytest.raises(ProgramMissing, match="There is no kube-controller-manager in"):
         find_binaries({"KUBEBUILDER_ASSETS": str(tmp_path), "PATH": "", "FAIRLEAD_CACHE": str(tmp_path / "cache")})
 
 
@@ -41,7 +42,7 @@ def test_complete_assets_are_used_as_they_are(tmp_path: Path) -> None:
 
 def test_a_build_that_fails_shows_what_go_said(tmp_path: Path) -> None:
     _make(tmp_path, "go", text="#!/bin/sh\necho 'go.mod requires go >= 1.25.0 (running go 1.19)' >&2\nexit 1\n")
-    with pytest.raises(BinariesMissing, match=r"(?s)Building etcd .* failed.*Go said:\ngo\.mod requires go >= 1\.25"):
+    with pytest.raises(ProgramMissing, match=r"(?s)Building etcd .* failed.*Go said:\ngo\.mod requires go >= 1\.25"):
         find_binaries({"PATH": f"{tmp_path}{os.pathsep}/bin", "FAIRLEAD_CACHE": str(tmp_path)})
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from devcluster.binaries import BinariesMissing
+from devcluster.programs import ProgramMissing
 from devcluster.redis_binaries import find_redis
 
 
@@ -26,13 +26,13 @@ def test_one_on_the_path_is_used_before_anything_is_fetched(tmp_path: Path) -> N
 
 
 def test_a_named_one_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BinariesMissing, match=r"FAIRLEAD_REDIS_SERVER is .*/none, which is no executable file"):
+    with pytest.raises(ProgramMissing, match=r"FAIRLEAD_REDIS_SERVER is .*/none, which is no executable file"):
         find_redis({"FAIRLEAD_REDIS_SERVER": str(tmp_path / "none")})
 
 
 def test_without_apt_the_message_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(
-        BinariesMissing, match=r"no redis-server on the PATH, and no apt-get .* Install Redis 6 or newer"
+        ProgramMissing, match=r"no redis-server on the PATH, and no apt-get .* Install Redis 6 or newer"
     ):
         find_redis({"PATH": str(tmp_path), "FAIRLEAD_CACHE": str(tmp_path)})
 

@@ -1,14 +1,19 @@
 """The bundle that comes with the package, as it serves."""
 
+import io
 import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
+from fairlead_learning.bundles.bundle import Bundle
 from fairlead_learning.bundles.errors import BundleError
+from fairlead_learning.bundles.write import listed, write_bundle
 from fairlead_learning.categories import CATEGORIES
+from fairlead_learning.head.lexical import BUCKETS
 from fairlead_learning.learned import DEFAULT_CLASSIFIER, LearnedClassifier
 
 HOSTILE = [
@@ -113,6 +118,43 @@ def test_a_manifest_that_does_not_fit_is_refused(tmp_path: Path, change: dict[st
     manifest["parameters"] |= change
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match=complaint):
+        LearnedClassifier.open(folder)
+
+
+RISING = np.linspace(0, 1, 900, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("file", "array", "complaint"),
+    [
+        ("conformal_scores.npy", RISING[::-1], "are no probabilities in rising order"),
+        ("conformal_scores.npy", RISING * 2, "are no probabilities in rising order"),
+        ("conformal_scores.npy", RISING.reshape(2, -1), "are no probabilities in rising order"),
+        ("conformal_scores.npy", np.append(RISING, np.float32("nan")), "are no probabilities in rising order"),
+        ("lexical_biases.npy", np.array(["a"] * 7), "has weights that are no numbers"),
+        ("lexical_weights.npy", np.full((2, BUCKETS, 7), np.inf, np.float16), "has weights that are no numbers"),
+    ],
+)
+def test_arrays_that_no_head_has_are_refused(tmp_path: Path, file: str, array: np.ndarray, complaint: str) -> None:
+    original = Bundle.open(DEFAULT_CLASSIFIER)
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array))
+    contents = {each.path: original.read(each.path) for each in original.manifest.files} | {file: buffer.getvalue()}
+    manifest = msgspec.structs.replace(original.manifest, files=listed(contents))
+    write_bundle(tmp_path / "bundle", manifest, contents)
+    with pytest.raises(BundleError, match=complaint):
+        LearnedClassifier.open(tmp_path / "bundle")
+
+
+def test_a_bundle_with_a_label_twice_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(DEFAULT_CLASSIFIER, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["labels"][5] = manifest["labels"][6]
+    for test in manifest["selfTests"]:
+        test.pop("label", None)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match="has a label twice"):
         LearnedClassifier.open(folder)
 
 

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from fairlead_learning.bundles.bundle import Bundle
+from fairlead_learning.bundles.errors import BundleError
 from fairlead_learning.learned import LearnedClassifier
 from fairlead_learning.train.classifier import Options, train_classifier
 from fairlead_learning.train.rows import RowError
@@ -73,6 +74,24 @@ def test_the_manifest_says_what_it_was_made_from(once: Path) -> None:
     origin = Bundle.open(once / "bundle").manifest.origin
     assert origin.command.startswith("fairlead train classifier --data rows.jsonl --seed 1")
     assert set(origin.data) == {"rows.jsonl"}
+
+
+def test_what_would_be_refused_in_the_end_is_refused_before_any_work(once: Path, tmp_path: Path) -> None:
+    def told(words: str) -> None:
+        raise AssertionError(f"work began: {words}")
+
+    file = once / "rows.jsonl"
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "notes.doc").write_text("mine")
+    with pytest.raises(BundleError, match=r"notes\.doc: is in the way"):
+        train_classifier(Options(data=[file], out=tmp_path / "used"), told)
+    with pytest.raises(BundleError, match="is no folder"):
+        train_classifier(Options(data=[file], out=file), told)
+    with pytest.raises(BundleError, match="cannot have the version 'one of these days'"):
+        train_classifier(Options(data=[file], out=tmp_path / "out", version="one of these days"), told)
+    (tmp_path / "rows.jsonl").write_bytes(file.read_bytes())
+    with pytest.raises(RowError, match=r"two files are named rows\.jsonl"):
+        train_classifier(Options(data=[file, tmp_path / "rows.jsonl"], out=tmp_path / "out"), told)
 
 
 @pytest.mark.parametrize(

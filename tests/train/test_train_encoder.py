@@ -14,7 +14,9 @@ from sentence_transformers import SentenceTransformer
 
 from fairlead_cli.main import main
 from fairlead_learning.bundles.bundle import Bundle
+from fairlead_learning.bundles.errors import BundleError
 from fairlead_learning.bundles.verify import verify
+from fairlead_learning.bundles.write import listed, write_bundle
 from fairlead_learning.encoder.default import DEFAULT_ENCODER
 from fairlead_learning.encoder.parameters import parameters_of
 from fairlead_learning.encoder.runtime import Encoder
@@ -54,6 +56,24 @@ def test_odd_texts_are_near_those_of_sentence_transformers(
     text: str, encoder: Encoder, reference: SentenceTransformer
 ) -> None:
     assert encoder.encode([text])[0] @ reference.encode([text])[0] >= 0.95
+
+
+def test_a_graph_with_weights_in_another_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime would read it from the folder in which the process runs, and no digest covers it."""
+    bundle = Bundle.open(DEFAULT_ENCODER)
+    contents = {file.path: bundle.read(file.path) for file in bundle.manifest.files}
+    model = onnx.load_from_string(contents["model.onnx"])
+    largest = max(model.graph.initializer, key=lambda weights: len(weights.raw_data))
+    (tmp_path / "outside.txt").write_bytes(largest.raw_data)
+    largest.ClearField("raw_data")
+    largest.data_location = onnx.TensorProto.EXTERNAL
+    largest.external_data.add(key="location", value="outside.txt")
+    contents["model.onnx"] = model.SerializeToString()
+    manifest = msgspec.structs.replace(bundle.manifest, files=listed(contents))
+    write_bundle(tmp_path / "bundle", manifest, contents)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BundleError, match=r"model\.onnx: keeps weights in another file"):
+        verify(tmp_path / "bundle")
 
 
 def test_making_it_twice_gives_the_same_bytes(made: Bundle, tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from fairlead_learning.categories import CATEGORIES
+from fairlead_learning.evaluate.folds import refitted, rescored
 from fairlead_learning.rules import Rulebook, judge
 from fairlead_learning.rules.judge import speaking
 from fairlead_learning.text.surface import surface
 from fairlead_learning.train.rules import Spoken, beliefs, counted, fitted, probabilities
 
 BOOK = Rulebook.default()
+DATA = Path(__file__).parents[2] / "learning" / "data" / "prompts_train.jsonl"
 TEXTS = ["Write a Python function to sort a list", "hi", "", "What are some ideas for a story?", "Solve 2x + 5 = 15"]
 
 
@@ -43,3 +47,10 @@ def test_data_lower_what_an_author_believed_and_do_not_raise_it() -> None:
     silent = fitted(believed, owners, log_priors, rows(1, 50, 0))[0]
     assert agreed == pytest.approx(silent)
     assert contradicted < agreed - 0.5
+
+
+def test_folds_fit_the_scores_as_those_in_force_were_fitted() -> None:
+    """So figures on sources left out are of the recipe that is shipped; and whoever changes a rule is told to fit again."""
+    forgotten = rescored(BOOK, {rule.name: 0.5 for rule in BOOK.sources})
+    found = {rule.name: rule.score for rule in refitted(forgotten, DATA).sources}
+    assert found == {rule.name: rule.score for rule in BOOK.sources}

@@ -33,6 +33,7 @@ _COLUMNS: dict[str, tuple[dict[str, Any], ...]] = {
         _column("Type", ".spec.type", "Which protocol the upstream speaks."),
         _column("Models", ".status.modelCount", "Models in force.", "integer"),
         _column("Policies", ".status.usedByPolicies", "Policies that name its models.", "integer"),
+        _column("Degraded", _condition("Degraded", "reason"), "What is wrong with it; empty: nothing known."),
         _column("Endpoint", ".spec.endpoints[0].url", "Where the first endpoint is.", wide=True),
     ),
     "RoutingPolicy": (

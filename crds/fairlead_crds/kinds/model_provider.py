@@ -207,15 +207,21 @@ class EndpointStatus(Model):
 
     name: DnsLabel = Field(description="Name of the endpoint in spec.")
     state: EndpointState = Field(
-        EndpointState.UNKNOWN, description="Health over all routers; Unknown before the first request or check."
+        EndpointState.UNKNOWN,
+        description="The worst any router says; Unknown before a request or check, or if none answers.",
     )
-    score_percent: int | None = Field(None, ge=0, le=100, description="Health score in percent.")
+    score_percent: int | None = Field(
+        None, ge=0, le=100, description="Health score in percent: the lowest of all routers."
+    )
     breaker: BreakerState = Field(BreakerState.CLOSED, description="The worst breaker of the endpoint's models.")
     latency_p50_milliseconds: int | None = Field(
-        None, ge=0, le=86400000, description="Median time to the complete answer, in milliseconds."
+        None,
+        ge=0,
+        le=86400000,
+        description="Median time to the complete answer in milliseconds, renewed as it changes.",
     )
     error_percent: Statistic | None = Field(
-        None, description="Share of failed requests in percent, as a decimal string."
+        None, description="Share of failed requests in percent, as a decimal string, renewed as it changes."
     )
 
 

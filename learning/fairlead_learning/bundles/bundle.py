@@ -26,6 +26,8 @@ _SUFFIXES = frozenset({".json", ".npy", ".onnx", ".safetensors", ".txt"})
 """What a bundle may hold: formats that carry data. A pickle would be a program."""
 _LARGEST_MANIFEST = 4 * 1024 * 1024
 _NPY_MAGIC = b"\x93NUMPY"
+_ONNX_OTHER_FILE = b"location"
+"""Key of the entry that names the file. Strings lie in one piece in a graph, however it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Bundle:
             )
         if path.endswith(".npy"):
             _refuse_objects(self.folder, path, content)
+        if path.endswith(".onnx"):
+            _refuse_other_files(self.folder, path, content)
         return content
 
     def array(self, path: str) -> NDArray[Any]:
@@ -84,7 +88,7 @@ class Bundle:
         content = self.read(path)
         try:
             array: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
-        except (ValueError, EOFError, SyntaxError) as error:
+        except Exception as error:  # the header is a piece of Python, and may ask for any size: numpy raises whatever
             raise BundleError(self.folder, "is no array of numbers", file=path, mend=MAKE_AGAIN) from error
         return array
 
@@ -187,6 +191,14 @@ def _refuse_path(folder: Path, path: str) -> None:
             f"is of a format that is never loaded (allowed: {', '.join(sorted(_SUFFIXES))})",
             file=path,
             mend="keep arrays as .npy or .safetensors and graphs as .onnx",
+        )
+
+
+def _refuse_other_files(folder: Path, path: str, content: bytes) -> None:
+    """A graph may keep weights in files that it names, which ONNX Runtime reads from wherever the process runs."""
+    if _ONNX_OTHER_FILE in content:
+        raise BundleError(
+            folder, "keeps weights in another file", file=path, mend="save it with all weights inside of the graph"
         )
 
 

@@ -4,8 +4,8 @@
     DIR/current                           a small file: the version in force and those before it; whoever follows watches it
     DIR/.lock                             held by who writes
 
-Every step is one rename, so a crash at any instant leaves the old state or the new. What a crashed installation left has a
-name that begins with a dot, and goes with the next installation.
+Every step is one rename, so a crash at any instant leaves the old state or the new. What a crashed writer left is
+named .incoming-… or .outgoing-…, and goes with the next installation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -25,11 +25,12 @@ from fairlead_learning.bundles.bundle import Bundle
 from fairlead_learning.bundles.errors import BundleError
 from fairlead_learning.bundles.verify import verify
 
+_INCOMING, _OUTGOING = ".incoming-", ".outgoing-"
+"""Beginnings of the names of folders that are no versions yet, or no longer."""
 _REMEMBERED = 20
 """Versions that were in force before, for rolling back more than once."""
 
-
-_Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,80}$")]
+_Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,80}\Z")]
 
 
 class _Pointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,7 +97,7 @@ class BundleStore:
         with self._locked():
             self._versions.mkdir(parents=True, exist_ok=True)
             self._sweep()
-            draft = self._versions / f".incoming-{os.getpid()}"
+            draft = self._versions / f"{_INCOMING}{os.getpid()}"
             shutil.copytree(folder, draft, symlinks=True)
             try:
                 bundle = self._check(draft)
@@ -160,7 +161,7 @@ class BundleStore:
                     self._write_pointer(_Pointer(pointer.current, left))
             for name in gone:
                 # A folder that is half removed must not have the name of a version.
-                draft = self._versions / f".outgoing-{name}"
+                draft = self._versions / f"{_OUTGOING}{name}"
                 os.rename(self._versions / name, draft)
                 shutil.rmtree(draft)
             return gone
@@ -169,12 +170,15 @@ class BundleStore:
         """Installed versions, the newest first."""
         try:
             with os.scandir(self._versions) as entries:
-                found = [entry for entry in entries if not entry.name.startswith(".")]
-                return [
-                    entry.name for entry in sorted(found, key=lambda entry: (-entry.stat().st_mtime_ns, entry.name))
-                ]
+                folders = [entry for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
         except FileNotFoundError:
             return []
+        found = []
+        for entry in folders:
+            # A version may be pruned while somebody lists.
+            with suppress(FileNotFoundError):
+                found.append((-entry.stat().st_mtime_ns, entry.name))
+        return [name for _, name in sorted(found)]
 
     def _resolve(self, name: str) -> str:
         names = self._names()
@@ -211,7 +215,7 @@ class BundleStore:
         try:
             self._check(present)
         except BundleError:
-            outgoing = self._versions / f".outgoing-{name}"
+            outgoing = self._versions / f"{_OUTGOING}{name}"
             os.rename(present, outgoing)
             self._take(draft, name)
             shutil.rmtree(outgoing)
@@ -227,8 +231,9 @@ class BundleStore:
 
     def _sweep(self) -> None:
         """Remove what crashed writers left; called under the lock."""
-        for leftover in self._versions.glob(".*"):
-            shutil.rmtree(leftover)
+        for drafts in (f"{_INCOMING}*", f"{_OUTGOING}*"):
+            for leftover in self._versions.glob(drafts):
+                shutil.rmtree(leftover)
 
     def _read_pointer(self) -> _Pointer | None:
         try:

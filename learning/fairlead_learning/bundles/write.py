@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -33,17 +33,36 @@ def write_bundle(folder: Path, manifest: Manifest, contents: Mapping[str, bytes]
         manifests.decode(manifests.encode(manifest))
     except msgspec.ValidationError as error:
         raise BundleError(folder, f"cannot be described: {error}", file=MANIFEST, mend="change that value") from error
-    foreign = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    foreign -= {MANIFEST, *contents}
-    if foreign:
-        raise BundleError(
-            folder, "is in the way", file=min(foreign), mend="name an empty folder, or remove what is not of the bundle"
-        )
+    refuse_foreign(folder, contents)
     for path, content in contents.items():
         _write(folder / path, content)
     # Last: a folder without a manifest is no bundle.
     write_manifest(folder, manifest)
     return Bundle.open(folder)
+
+
+def refuse_foreign(folder: Path, paths: Iterable[str]) -> None:
+    """Raise :class:`BundleError` if ``folder`` holds anything but a bundle of these paths, or part of one."""
+    if folder.exists() and not folder.is_dir():
+        raise BundleError(folder, "is no folder", mend="name an empty one, or one that is not there yet")
+    foreign = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    foreign -= {MANIFEST, *paths}
+    if foreign:
+        raise BundleError(
+            folder, "is in the way", file=min(foreign), mend="name an empty folder, or remove what is not of the bundle"
+        )
+
+
+def refuse_version(folder: Path, version: str) -> None:
+    """Raise :class:`BundleError` if no bundle can have this version."""
+    try:
+        msgspec.convert(version, manifests.Word)
+    except msgspec.ValidationError as error:
+        raise BundleError(
+            folder,
+            f"cannot have the version {version!r}",
+            mend="give up to 64 letters, digits and . _ + -, the first a letter or digit",
+        ) from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

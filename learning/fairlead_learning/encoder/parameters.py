@@ -36,8 +36,16 @@ def parameters_of(bundle: Bundle, key: str | None = None) -> EncoderParameters:
     """Out of the manifest's parameters, or of those below ``key``. Raises :class:`BundleError`."""
     given = bundle.manifest.parameters if key is None else bundle.manifest.parameters.get(key)
     try:
-        return msgspec.convert(given, EncoderParameters)
+        parameters = msgspec.convert(given, EncoderParameters)
     except msgspec.ValidationError as error:
         raise BundleError(
             bundle.folder, f"has parameters that no encoder has: {error}", file=MANIFEST, mend=MAKE_AGAIN
         ) from error
+    if parameters.room < 1:
+        raise BundleError(
+            bundle.folder,
+            f"has maxTokens {parameters.max_tokens}, which prefix and suffix fill",
+            file=MANIFEST,
+            mend=MAKE_AGAIN,
+        )
+    return parameters

@@ -18,6 +18,8 @@ def open_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     # Beyond the basic level, residual additions are fused with layer normalisations into an operator that takes four
     # times as long here.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    # The other format has not been looked at for what it may read; see ``Bundle.read``.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     # Errors are raised; warnings would go to stderr in a form of their own.
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -100,8 +100,6 @@ def of_ours(
     rows: Sequence[Row], *, seed: int, bundles: Path, report: Callable[[str], None]
 ) -> dict[str, SourceFigures]:
     """Rules, learned head and hybrid: one classifier trained for each fold, kept in ``bundles`` and found there next time."""
-    from fairlead_learning.train.rules import fitted_scores, read
-
     collected = Collected()
     for fold, learned_from, left_out in splits(rows):
         report(f"left out: {fold}")
@@ -109,7 +107,7 @@ def of_ours(
         data.parent.mkdir(parents=True, exist_ok=True)
         data.write_bytes(b"\n".join(map(msgspec.json.encode, learned_from)))
         learned = _trained(data, bundles / f"fold-{fold}", seed=seed, report=report)
-        book = rescored(Rulebook.default(), fitted_scores(Rulebook.default(), read(data, Rulebook.default())))
+        book = refitted(Rulebook.default(), data)
         right = [row.label for row in left_out]
         for name, given in halves(answers(book, learned, [row.text for row in left_out]), learned.labels).items():
             report(f"left out: {fold}; {name}: {accuracy(confusion_of(right, given.labels)):.3f}")
@@ -129,6 +127,15 @@ def _trained(data: Path, bundle: Path, *, seed: int, report: Callable[[str], Non
             return LearnedClassifier.open(bundle)
     train_classifier(Options([data], bundle, seed=seed), report)
     return LearnedClassifier.open(bundle)
+
+
+def refitted(rulebook: Rulebook, data: Path) -> Rulebook:
+    """The same rules with scores fitted as those in force were: to rows of the data and to the prompts of this project."""
+    from fairlead_learning.train.classifier import AUTHORED
+    from fairlead_learning.train.rules import Spoken, fitted_scores, read
+
+    rows = Spoken.of([read(file, rulebook) for file in (data, AUTHORED)])
+    return rescored(rulebook, fitted_scores(rulebook, rows))
 
 
 def rescored(rulebook: Rulebook, scores: Mapping[str, float]) -> Rulebook:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairlead_learning.bundles.manifest import SCHEMA_VERSION, BundleKind, Manifest, Origin, SelfTest
-from fairlead_learning.bundles.write import listed, write_bundle
+from fairlead_learning.bundles.write import listed, refuse_foreign, refuse_version, write_bundle
 from fairlead_learning.categories import CATEGORIES
 from fairlead_learning.encoder.parameters import EncoderParameters
 from fairlead_learning.encoder.runtime import Encoder
@@ -38,6 +38,7 @@ DEFAULT_MODEL = "all-MiniLM-L6-v2"
 MAX_TOKENS = 128
 _MODEL, _TOKENIZER, _NOTICE = "model.onnx", "tokenizer.json", "NOTICE.txt"
 _LEXICAL, _BIASES, _CONFORMAL = "lexical_weights.npy", "lexical_biases.npy", "conformal_scores.npy"
+_PATHS = (_MODEL, _TOKENIZER, _NOTICE, _LEXICAL, _BIASES, _CONFORMAL)
 _ENOUGH = 20
 """Rows that calibrating needs at the least."""
 _SELF_TESTS = (
@@ -75,6 +76,9 @@ def train_classifier(options: Options, report: Callable[[str], None]) -> dict[st
     ``report`` is told of progress. Raises :class:`RowError`, :class:`BundleError`, and ``ModuleNotFoundError`` without the
     extra ``train``.
     """
+    # What would be refused in the end is refused before a quarter of an hour of work.
+    refuse_version(options.out, options.version)
+    refuse_foreign(options.out, _PATHS)
     # Read by their libraries when these are loaded, so before anything imports PyTorch.
     os.environ.update(_SAME_INSTRUCTIONS)
     rows, weights, calibration, labels = _rows(options)
@@ -140,6 +144,11 @@ def train_classifier(options: Options, report: Callable[[str], None]) -> dict[st
 
 def _rows(options: Options) -> tuple[list[Row], list[float], list[Row], tuple[str, ...]]:
     """Rows to learn from with their weights, rows to calibrate with, and the labels. Raises :class:`RowError`."""
+    names = [file.name for file in _files(options)]
+    if len({*names}) < len(names):
+        raise RowError(
+            f"two files are named {max(names, key=names.count)}; the bundle tells files by name, so rename one"
+        )
     given = read_rows(options.data)
     rows, calibration = split_rows(given)
     labels = _labels(rows)
@@ -237,8 +246,12 @@ def _fit_lexical(
 
 
 def _origin(options: Options) -> Origin:
-    files = [*options.data, *([AUTHORED] if options.authored else [])]
-    return Origin(command=_command(options), data={file.name: digest_of(file) for file in files}, seed=options.seed)
+    data = {file.name: digest_of(file) for file in _files(options)}
+    return Origin(command=_command(options), data=data, seed=options.seed)
+
+
+def _files(options: Options) -> list[Path]:
+    return [*options.data, *([AUTHORED] if options.authored else [])]
 
 
 def _self_tests(rows: Floats, labels: tuple[str, ...]) -> tuple[SelfTest, ...]:

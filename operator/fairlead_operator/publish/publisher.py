@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from fairlead_contract.delivery import credentials_fields, credentials_in, snapshot_fields, snapshot_in
+from fairlead_contract.delivery import credentials_fields, credentials_in, is_blank, snapshot_fields, snapshot_in
 from fairlead_contract.snapshot import Credentials, Sealed, SnapshotRejected
 from fairlead_kube.client import Json, KubeClient
 from fairlead_kube.errors import KubeError
@@ -22,7 +22,8 @@ MANAGER = "fairlead-operator"
 TERM_KEY = "term"
 _NO_TERM = 2**31 - 2
 """What the Lease could not count on from, as it counts in 32 bits: nobody's term but somebody's mistake."""
-_LABELS = {"app.kubernetes.io/managed-by": "fairlead-operator", "app.kubernetes.io/part-of": "fairlead"}
+_LABELS = {"app.kubernetes.io/part-of": "fairlead"}
+"""None that a chart, which may have made the objects, gives another value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +53,16 @@ class Publisher:
         self._secret = secret
 
     async def read(self) -> Published:
-        """What is published. Unreadable content is named in the log and counts as none."""
+        """What is published. Unreadable content is named in the log and counts as none; so does an object without content."""
         found = await self._find(f"{self._config_maps}/{self._config_map}")
         secret = await self._find(f"{self._secrets}/{self._secret}")
         sealed, credentials = None, Credentials()
-        if found is not None:
+        if found is not None and not is_blank(found):
             try:
                 sealed = snapshot_in(found)
             except SnapshotRejected as rejected:
                 logger.error("the published snapshot cannot be read and will be written anew: %s", rejected)
-        if secret is not None:
+        if secret is not None and not is_blank(secret):
             try:
                 credentials = credentials_in(secret)
             except ValueError as error:

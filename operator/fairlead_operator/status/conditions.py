@@ -23,9 +23,16 @@ _AS_WISHED: dict[str, str] = {
 
 
 def conditions(
-    state: ObjectState, findings: Sequence[Finding], rollout: Verdict, before: Sequence[Mapping[str, Any]], now: str
+    state: ObjectState,
+    findings: Sequence[Finding],
+    rollout: Verdict,
+    before: Sequence[Mapping[str, Any]],
+    now: str,
+    endpoints: Verdict | None = None,
 ) -> list[dict[str, Any]]:
-    """The conditions as the API has them. ``findings`` are those of this object, sorted; ``now`` is RFC 3339."""
+    """The conditions as the API has them. ``findings`` are those of this object, sorted; ``now`` is RFC 3339;
+    ``endpoints`` is `Degraded` as far as routers know a reason for it.
+    """
     known = {item.get("type"): item for item in before}
     return [
         {
@@ -36,11 +43,13 @@ def conditions(
             "lastTransitionTime": _since(known.get(kind.value), verdict, now),
             "observedGeneration": state.generation,
         }
-        for kind, verdict in verdicts(state, findings, rollout).items()
+        for kind, verdict in verdicts(state, findings, rollout, endpoints).items()
     ]
 
 
-def verdicts(state: ObjectState, findings: Sequence[Finding], rollout: Verdict) -> dict[ConditionType, Verdict]:
+def verdicts(
+    state: ObjectState, findings: Sequence[Finding], rollout: Verdict, endpoints: Verdict | None = None
+) -> dict[ConditionType, Verdict]:
     """The same without times."""
     accepted = _accepted(state, findings)
     resolved = _resolved(state, findings)
@@ -58,7 +67,8 @@ def verdicts(state: ObjectState, findings: Sequence[Finding], rollout: Verdict) 
         result[ConditionType.STALLED] = Verdict(TRUE, programmed.reason, programmed.message)
     elif ready.status is not TRUE:
         result[ConditionType.RECONCILING] = Verdict(TRUE, ready.reason, ready.message)
-    degraded = _degraded(state, accepted)
+    # That an earlier generation is in force, Programmed says as well; what routers know of endpoints, nobody else does.
+    degraded = endpoints or _degraded(state, accepted)
     if degraded is not None:
         result[ConditionType.DEGRADED] = degraded
     return result

@@ -7,8 +7,12 @@ from typing import Any
 
 from fairlead_crds.compile import Finding, ObjectState
 from fairlead_operator.status.conditions import conditions
+from fairlead_operator.status.endpoints import Endpoints, carried_over, degradation, status_of
 from fairlead_operator.status.reasons import ConditionType
 from fairlead_operator.status.verdict import Verdict
+
+NO_ENDPOINTS: Endpoints = {}
+"""Of an object that has none."""
 
 _CONDITION_TYPES = frozenset(kind.value for kind in ConditionType)
 _SAID = ("status", "reason", "message", "observedGeneration")
@@ -23,16 +27,22 @@ def desired_status(
     summary: Mapping[str, Any],
     current: Mapping[str, Any] | None,
     now: str,
+    endpoints: Endpoints | None = NO_ENDPOINTS,
 ) -> dict[str, Any]:
     """Everything this writer owns of the status, in the shape of the API.
 
-    ``current`` is the status as written, from which times are carried on; ``now`` is RFC 3339.
+    ``current`` is the status as written, from which times are carried on; ``now`` is RFC 3339. While no router was asked
+    yet how ``endpoints`` fare (``None``), what is written of them stays.
     """
-    before = (current or {}).get("conditions") or ()
+    written = current or {}
+    before = written.get("conditions") or ()
+    shown = written.get("endpoints") if endpoints is None else status_of(endpoints)
+    degraded = carried_over(written) if endpoints is None else degradation(endpoints)
     return {
         "observedGeneration": state.generation,
-        "conditions": conditions(state, findings, rollout, before, now),
+        "conditions": conditions(state, findings, rollout, before, now, degraded),
         **summary,
+        **({"endpoints": shown} if shown else {}),
     }
 
 
@@ -55,4 +65,6 @@ def _owned(status: Mapping[str, Any]) -> dict[str, Any]:
         for field in fields:
             value = block.get(field)
             owned[f"{name}.{field}"] = sorted(value) if isinstance(value, list | tuple) else value
+    for item in status.get("endpoints") or ():
+        owned[f"endpoint {item.get('name')}"] = dict(item)
     return owned

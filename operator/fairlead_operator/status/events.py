@@ -1,8 +1,8 @@
 """Events for changes of conditions: conditions hold how it is, events how it came to be.
 
 An event is posted when an object is first seen, and when a person would want to know: Accepted or ResolvedRefs change,
-a generation runs everywhere, a router refuses one. What passes by itself, or concerns all objects at once, such as
-RollingOut or NoRouters, is left to the conditions and to metrics.
+a generation runs everywhere, a router refuses one, endpoints break or are well again. What passes by itself, or concerns
+all objects at once, such as RollingOut or NoRouters, is left to the conditions and to metrics.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from fairlead_operator.status.endpoints import ENDPOINT_REASONS
 from fairlead_operator.status.reasons import ConditionType, OperatorReason
 from fairlead_operator.status.wording import cut, cut_bytes
 
@@ -59,7 +60,8 @@ def transitions(
 ) -> list[EventToPost]:
     """The events that tell of going from the conditions ``before`` (empty at first sight) to those ``after``."""
     was, now = _by_type(before), _by_type(after)
-    found = (_accepted(was, now, regarding), _resolved(was, now, regarding), _programmed(was, now, regarding))
+    tell = (_accepted, _resolved, _programmed, _endpoints)
+    found = [each(was, now, regarding) for each in tell]
     return [event for event in found if event is not None]
 
 
@@ -130,6 +132,20 @@ def _programmed(was: Conditions, now: Conditions, regarding: ObjectReference) ->
     if ready["reason"] == OperatorReason.SNAPSHOT_REFUSED and _word(known) != _word(ready):
         return _event(ready, regarding, "Program")
     return None
+
+
+def _endpoints(was: Conditions, now: Conditions, regarding: ObjectReference) -> EventToPost | None:
+    known, found = (_about_endpoints(each.get(ConditionType.DEGRADED)) for each in (was, now))
+    if _word(known) == _word(found):
+        return None
+    if found is not None:
+        return EventToPost(regarding, "Warning", found["reason"], found["message"], "WatchEndpoints")
+    note = "no router knows anything against the endpoints any more"
+    return EventToPost(regarding, "Normal", OperatorReason.ENDPOINTS_WELL.value, note, "WatchEndpoints")
+
+
+def _about_endpoints(degraded: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return degraded if degraded is not None and degraded.get("reason") in ENDPOINT_REASONS else None
 
 
 def _event(condition: Mapping[str, Any], regarding: ObjectReference, action: str) -> EventToPost:

@@ -38,6 +38,10 @@ class OperatorReason(StrEnum):
     NOT_IN_FORCE = "NotInForce"
     LAST_GOOD_IN_FORCE = "LastGoodInForce"
     READY = "Ready"
+    ALL_ENDPOINTS_UNHEALTHY = "AllEndpointsUnhealthy"
+    ENDPOINTS_UNHEALTHY = "EndpointsUnhealthy"
+    ENDPOINTS_DEGRADED = "EndpointsDegraded"
+    ENDPOINTS_WELL = "EndpointsWell"
 
 
 class CanaryReason(StrEnum):
@@ -57,6 +61,7 @@ class Words(NamedTuple):
 
 NOTHING_TO_DO = "nothing"
 _ACCEPTED, _RESOLVED, _PROGRAMMED = ConditionType.ACCEPTED, ConditionType.RESOLVED_REFS, ConditionType.PROGRAMMED
+_DEGRADED = ConditionType.DEGRADED
 
 OPERATOR_WORDS: dict[OperatorReason, Words] = {
     OperatorReason.ACCEPTED: Words(
@@ -102,6 +107,26 @@ OPERATOR_WORDS: dict[OperatorReason, Words] = {
     ),
     OperatorReason.READY: Words(
         ConditionType.READY, "Accepted, ResolvedRefs and Programmed are all True.", NOTHING_TO_DO
+    ),
+    OperatorReason.ALL_ENDPOINTS_UNHEALTHY: Words(
+        _DEGRADED,
+        "Routers find every endpoint of the provider broken.",
+        "look at the provider, its address and its credential; requests go to fallbacks where a policy has any",
+    ),
+    OperatorReason.ENDPOINTS_UNHEALTHY: Words(
+        _DEGRADED,
+        "Routers find some endpoints of the provider broken, not all.",
+        "look at those the message names; the others get the requests",
+    ),
+    OperatorReason.ENDPOINTS_DEGRADED: Words(
+        _DEGRADED,
+        "An endpoint fails too many calls, or its breaker is half open.",
+        "look at what the provider answers; a half-open breaker closes by itself once calls work",
+    ),
+    OperatorReason.ENDPOINTS_WELL: Words(
+        _DEGRADED,
+        "Only in Events: nothing is known against the provider's endpoints any more.",
+        NOTHING_TO_DO,
     ),
 }
 

@@ -71,6 +71,11 @@ class Fleet:
     def __len__(self) -> int:
         return len(self._all)
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of those that answered."""
+        return tuple(report.address for report in self._reachable)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Fleet) and self._all == other._all
 

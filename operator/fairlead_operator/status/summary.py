@@ -40,6 +40,15 @@ def summaries(compilation: Compilation) -> dict[ObjectKey, dict[str, Any]]:
     return result
 
 
+def declared_endpoints(compilation: Compilation) -> dict[ObjectKey, tuple[str, ...]]:
+    """Names of the endpoints of each provider in force, in the order of its spec."""
+    return {
+        key: tuple(endpoint.name for endpoint in fragment.endpoints)
+        for key, fragment in _in_force(compilation)
+        if isinstance(fragment, ProviderFragment)
+    }
+
+
 def _in_force(compilation: Compilation) -> Iterator[tuple[ObjectKey, AnyFragment]]:
     """Fragments as published. Those at hand are newer if a snapshot was too large to publish."""
     linked = compilation.previous.linked

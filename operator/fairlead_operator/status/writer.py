@@ -20,12 +20,13 @@ from fairlead_operator.lead.elector import Elector
 from fairlead_operator.metrics import Metrics
 from fairlead_operator.observe.inventory import Inventory, Place
 from fairlead_operator.observe.sources import BY_KIND
-from fairlead_operator.status.desired import desired_status, differs
+from fairlead_operator.status.desired import NO_ENDPOINTS, desired_status, differs
+from fairlead_operator.status.endpoints import Endpoints, Observed
 from fairlead_operator.status.events import ObjectReference, transitions
 from fairlead_operator.status.poster import EventPoster
 from fairlead_operator.status.rollout import Fleet
 from fairlead_operator.status.standing import Standing
-from fairlead_operator.status.summary import summaries
+from fairlead_operator.status.summary import declared_endpoints, summaries
 
 logger = logging.getLogger("fairlead.status")
 
@@ -45,12 +46,29 @@ class Situation:
     compilation: Compilation
     standings: Mapping[ObjectKey, Standing]
     fleet: Fleet
+    observed: Observed | None = None
+    """How endpoints fare; ``None`` until routers were asked."""
 
 
 class _Write(NamedTuple):
     state: ObjectState
     current: Mapping[str, Any]
     desired: dict[str, Any]
+
+
+class _Summed(NamedTuple):
+    """What a compilation says without a look at routers."""
+
+    of: Compilation
+    fields: Mapping[ObjectKey, dict[str, Any]]
+    endpoints: Mapping[ObjectKey, tuple[str, ...]]
+
+
+def _endpoints(observed: Observed | None, provider: str | None, summed: _Summed, key: ObjectKey) -> Endpoints | None:
+    declared = summed.endpoints.get(key)
+    if provider is None or declared is None:
+        return NO_ENDPOINTS
+    return None if observed is None else observed.endpoints(provider, declared)
 
 
 class StatusWriter:
@@ -73,7 +91,7 @@ class StatusWriter:
         self._poster = poster
         self._wall = wall
         self._refused: dict[str, dict[str, Any]] = {}
-        self._summaries: tuple[Compilation, dict[ObjectKey, dict[str, Any]]] | None = None
+        self._summed: _Summed | None = None
 
     async def write(self, situation: Situation, outdated: Callable[[], bool]) -> bool:
         """Whether no write failed. Raises :class:`NotLeader`.
@@ -97,9 +115,9 @@ class StatusWriter:
     def _wanted(self, situation: Situation) -> list[_Write]:
         now = self._wall().astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         compilation = situation.compilation
-        if self._summaries is None or self._summaries[0] is not compilation:
-            self._summaries = (compilation, summaries(compilation))
-        summary = self._summaries[1]
+        if self._summed is None or self._summed.of is not compilation:
+            self._summed = _Summed(compilation, summaries(compilation), declared_endpoints(compilation))
+        summed = self._summed
         findings: defaultdict[ObjectKey, list[Finding]] = defaultdict(list)
         for finding in compilation.findings:
             findings[ObjectKey(finding.kind, finding.namespace, finding.name)].append(finding)
@@ -114,7 +132,10 @@ class StatusWriter:
                 continue
             provider = f"{state.namespace}/{state.name}" if state.kind == "ModelProvider" else None
             rollout = situation.fleet.rollout(standing.since, provider)
-            desired = desired_status(state, findings.get(key, ()), rollout, summary.get(key, {}), item.status, now)
+            summary, endpoints = summed.fields.get(key, {}), _endpoints(situation.observed, provider, summed, key)
+            desired = desired_status(
+                state, findings.get(key, ()), rollout, summary, item.status, now, endpoints=endpoints
+            )
             if differs(item.status, desired):
                 writes.append(_Write(state, item.status, desired))
         return writes

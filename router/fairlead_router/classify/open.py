@@ -32,7 +32,7 @@ _EVERYWHERE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 """The classifier's address is the operator's own setting, not a tenant's: loopback is the most likely one."""
 
 _Opened = tuple[Learned, bytes]
-"""Who learned, and the digest of the rules whose examples it was given."""
+"""Who learned, and what it was opened with: the digest of the rules whose examples it has, and the error rate of its sets."""
 
 Tell = Callable[[str, str | None], None]
 
@@ -159,7 +159,7 @@ def _open_bundle(settings: Settings, service: ClassifierService, place: Path) ->
         error_percent=settings.classifier_error_percent,
         examples=rules.book.examples,
     )
-    return learned, rules.digest
+    return learned, rules.digest + f"{settings.classifier_error_percent:g}".encode()
 
 
 def _run(stack: AsyncExitStack, loader: Loader[Rules] | Loader[_Opened], *, now: bool) -> None:

@@ -90,7 +90,7 @@ class ClassifierService:
         return () if self.learned is None else (self.learned.digest,)
 
     def use_learned(self, learned: Learned, opened_with: bytes = b"") -> None:
-        """Put ``learned`` in force; ``opened_with`` tells it from others of the same bundle: which examples it was given."""
+        """Put ``learned`` in force; ``opened_with`` tells it from others of its bundle: its examples, its error rate."""
         self.learned, self._opened_with = learned, opened_with
         self._arrived.set()
 

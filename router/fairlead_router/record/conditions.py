@@ -38,10 +38,12 @@ class EndpointCondition(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     score_percent: int
     breaker: BreakerState
     """The worst of its models' breakers."""
+    calls: int
+    """In the breakers' windows: what ``error_percent`` is a share of."""
     latency_p50_milliseconds: int | None = None
     """To the ends of answers: the middle one of its models' medians."""
     error_percent: float | None = None
-    """Of the calls in the breakers' windows; ``None``: there were none."""
+    """Of ``calls``; ``None``: there were none."""
     check: Found | None = None
     """What active checks found."""
 
@@ -78,6 +80,7 @@ def _condition(
         state=_state(worst, error_percent, found, healthy=healthy),
         score_percent=round(100 * health_score(worst, successes, failures)) if healthy else 0,
         breaker=worst,
+        calls=total,
         latency_p50_milliseconds=round(1000 * median(medians)) if medians else None,
         error_percent=error_percent,
         check=found,

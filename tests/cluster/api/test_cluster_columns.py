@@ -22,6 +22,7 @@ def _condition(name: str, status: str, reason: str) -> Object:
 
 
 READY = [_condition("Programmed", "True", "Programmed"), _condition("Ready", "True", "Ready")]
+ILL = [*READY, _condition("Degraded", "True", "AllEndpointsUnhealthy")]
 STALE = [_condition("Programmed", "False", "LastGoodInForce"), _condition("Ready", "False", "Invalid")]
 POLICY: Object = with_change(
     SMALL["RoutingPolicy"],
@@ -30,6 +31,7 @@ POLICY: Object = with_change(
 
 WRITTEN: dict[str, tuple[Object, Object]] = {
     "live-provider": (SMALL["ModelProvider"], {"conditions": READY, "modelCount": 1, "usedByPolicies": 3}),
+    "ill-provider": (SMALL["ModelProvider"], {"conditions": ILL, "modelCount": 1, "usedByPolicies": 0}),
     "live-policy": (POLICY, {"conditions": READY, "canary": {"weightPercent": 20, "reason": "AsSpecified"}}),
     "stale-policy": (
         SMALL["RoutingPolicy"],
@@ -47,10 +49,16 @@ WRITTEN: dict[str, tuple[Object, Object]] = {
 
 LINES = {
     ("mprov", "live-provider"): (
-        "NAME TYPE MODELS POLICIES READY REASON AGE",
+        "NAME TYPE MODELS POLICIES DEGRADED READY REASON AGE",
         "live-provider OpenAI 1 3 True Ready <age>",
-        "NAME TYPE MODELS POLICIES ENDPOINT PROGRAMMED READY REASON AGE",
+        "NAME TYPE MODELS POLICIES DEGRADED ENDPOINT PROGRAMMED READY REASON AGE",
         "live-provider OpenAI 1 3 https://api.openai.com/v1 Programmed True Ready <age>",
+    ),
+    ("mprov", "ill-provider"): (
+        "NAME TYPE MODELS POLICIES DEGRADED READY REASON AGE",
+        "ill-provider OpenAI 1 0 AllEndpointsUnhealthy True Ready <age>",
+        "NAME TYPE MODELS POLICIES DEGRADED ENDPOINT PROGRAMMED READY REASON AGE",
+        "ill-provider OpenAI 1 0 AllEndpointsUnhealthy https://api.openai.com/v1 Programmed True Ready <age>",
     ),
     ("rpol", "live-policy"): (
         "NAME STRATEGY PRIORITY TARGET CANARY READY REASON AGE",

@@ -32,6 +32,17 @@ async def test_without_a_router_nobody_knows_and_with_one_it_is_true(world: Worl
     assert condition(await world.read(CHAT), "Accepted")["status"] == "True"
 
 
+async def test_objects_that_a_chart_has_made_empty_are_filled_without_a_complaint(world: World) -> None:
+    kubectl = world.installation.control_plane.kubectl
+    await kubectl("create", "configmap", "fairlead-snapshot", f"--namespace={SYSTEM}")
+    await kubectl("create", "secret", "generic", "fairlead-credentials", f"--namespace={SYSTEM}")
+    await world.start(routers=1)
+    await world.apply(FAST, CHAT)
+    await world.shows(CHAT, "Ready", "True")
+    (operator,) = world.installation.operators
+    assert "cannot be read" not in operator.log.read_text()
+
+
 async def test_routers_behind_a_service_count_from_when_they_are_ready_until_they_are_gone(world: World) -> None:
     """Found by EndpointSlices, as in a cluster. One that hangs holds up the word Programmed, not the others."""
     host = _address_of_this_machine()

@@ -22,6 +22,12 @@ def npy(array: np.ndarray, *, allow_pickle: bool = False) -> bytes:
     return buffer.getvalue()
 
 
+def npy_of(shape: str) -> bytes:
+    """An array whose header says that it has this shape."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64)
+
+
 def test_what_was_written_is_verified_and_read(tmp_path: Path) -> None:
     made = make(tmp_path / "b")
     bundle = verify_files(tmp_path / "b")
@@ -90,6 +96,11 @@ DAMAGE = {
     "a field is missing": (in_manifest(b'"licence": "CC0-1.0",', b""), MANIFEST, "missing required field `licence`"),
     "a version would leave the store": (
         in_manifest(b'"version": "1"', b'"version": "../1"'),
+        MANIFEST,
+        "cannot be read",
+    ),
+    "a version ends with a line feed": (
+        in_manifest(b'"version": "1"', b'"version": "1\\n"'),
         MANIFEST,
         "cannot be read",
     ),
@@ -168,6 +179,10 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
             npy(np.array([(1, None)], dtype=[("a", "i4"), ("b", "O")]), allow_pickle=True), id="records with objects"
         ),
         pytest.param(b"PK\x03\x04", id="an archive"),
+        pytest.param(npy_of(f"({10**15},)"), id="more than any memory holds"),
+        pytest.param(npy_of(f"({10**25},)"), id="more than a number holds"),
+        pytest.param(npy_of("(2,"), id="a header without end"),
+        pytest.param(npy_of("{[]: 1}"), id="a header that is no Python value"),
         pytest.param(b"\x93NUMPY", id="a beginning"),
         pytest.param(npy(np.zeros(9))[:-8], id="cut off before it was listed"),
         pytest.param(b"", id="nothing"),

@@ -86,6 +86,7 @@ SELF_TESTS = [
     ("near enough", SelfTest(text="t", expected=(0.49,), tolerance=0.011), None),
     ("too far", SelfTest(text="t", expected=(0.5, 0.4), tolerance=0.05), "number 1 is 0.5 instead of 0.4"),
     ("another label", SelfTest(text="t", label="math"), "the label is 'chat' instead of 'math'"),
+    ("nothing is expected", SelfTest(text="t"), "it expects nothing"),
     ("too short", SelfTest(text="t", expected=(0.5, 0.5, 0.5)), "2 numbers instead of at least 3"),
 ]
 
@@ -104,6 +105,15 @@ def test_what_is_not_a_number_fails_a_self_test(tmp_path: Path) -> None:
     bundle = make(tmp_path / "b", self_tests=(SelfTest(text="t", expected=(0.5,), tolerance=1.0),))
     with pytest.raises(BundleError, match="self-test 1 fails"):
         check_self_tests(bundle, lambda text: (None, (float("nan"),)))
+
+
+def test_a_model_that_cannot_answer_fails_its_self_tests(tmp_path: Path) -> None:
+    def answer(text: str) -> tuple[str | None, tuple[float, ...]]:
+        raise RuntimeError("index 9 is out of range")
+
+    bundle = make(tmp_path / "b", self_tests=(SelfTest(text="t", label="chat"),))
+    with pytest.raises(BundleError, match="self-test 1 fails: the model cannot answer: index 9 is out of range"):
+        check_self_tests(bundle, answer)
 
 
 def test_a_bundle_without_self_tests_cannot_pass_them(tmp_path: Path) -> None:

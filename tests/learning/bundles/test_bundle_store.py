@@ -175,6 +175,41 @@ def test_pruning_keeps_the_newest_the_current_and_the_one_before(store: BundleSt
         store.rollback()
 
 
+def test_what_others_left_beside_the_versions_is_left_alone(
+    store: BundleStore, install: Install, tmp_path: Path
+) -> None:
+    one = install("1")
+    versions = tmp_path / "store" / "versions"
+    for name in (".hidden", "notes.txt"):
+        (versions / name).write_text("of somebody else")
+    assert names(store) == [one]
+    two = install("2")
+    store.activate(two)
+    assert store.prune(0) == [one]
+    assert {entry.name for entry in versions.iterdir()} == {two, ".hidden", "notes.txt"}
+
+
+def test_a_version_that_is_pruned_while_others_are_listed_does_not_hide_them(
+    store: BundleStore, install: Install, tmp_path: Path
+) -> None:
+    installed = [install(str(number)) for number in range(3)]
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        folder = tmp_path / "store" / "versions" / "0-gone"
+        while not stop.is_set():
+            folder.mkdir()
+            folder.rmdir()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(come_and_go)
+        try:
+            for _ in range(2000):
+                assert {*installed} <= {*names(store)}
+        finally:
+            stop.set()
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"current": "../../etc"}', b"\xff", b'{"current": "1", "x": 1}'])
 def test_a_pointer_that_nobody_wrote_is_refused_with_a_remedy(
     store: BundleStore, content: bytes, tmp_path: Path

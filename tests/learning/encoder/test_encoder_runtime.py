@@ -185,6 +185,22 @@ def test_parameters_that_no_encoder_has_are_refused(copy: Path) -> None:
         Encoder.open(copy)
 
 
+def test_tokens_around_a_text_that_leave_no_room_for_it_are_refused(copy: Path) -> None:
+    bundle = Bundle.open(copy)
+    parameters = bundle.manifest.parameters | {"maxTokens": 8, "prefix": [101] * 7}
+    write_manifest(copy, msgspec.structs.replace(bundle.manifest, parameters=parameters))
+    with pytest.raises(BundleError, match="has maxTokens 8, which prefix and suffix fill"):
+        Encoder.open(copy)
+
+
+def test_an_encoder_that_cannot_run_is_refused(copy: Path) -> None:
+    bundle = Bundle.open(copy)
+    parameters = bundle.manifest.parameters | {"prefix": [10**6]}
+    write_manifest(copy, msgspec.structs.replace(bundle.manifest, parameters=parameters))
+    with pytest.raises(BundleError, match="self-test 1 fails: the model cannot answer"):
+        Encoder.open(copy)
+
+
 def test_bundles_and_stores_can_be_handled_without_what_runs_models() -> None:
     program = (
         "import sys; import fairlead_learning.bundles.store, fairlead_learning.bundles.signature;"

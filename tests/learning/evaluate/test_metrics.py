@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead_learning.evaluate.metrics import (
@@ -62,7 +62,6 @@ def test_labels_that_are_no_pairs_are_refused(right: Sequence[str], found: Seque
         confusion_of(right, found)
 
 
-@settings(deadline=None)
 @given(PAIRS)
 def test_all_figures_lie_between_0_and_1_and_perfection_is_1(pairs: list[tuple[str, str]]) -> None:
     right, found = [one for one, _ in pairs], [other for _, other in pairs]
@@ -72,7 +71,6 @@ def test_all_figures_lie_between_0_and_1_and_perfection_is_1(pairs: list[tuple[s
     assert (macro_f1(confusion) == 1) == (accuracy(confusion) == 1) == (right == found)
 
 
-@settings(deadline=None)
 @given(PAIRS)
 def test_accuracy_is_the_mean_of_recalls_weighed_by_their_rows(pairs: list[tuple[str, str]]) -> None:
     confusion = confusion_of([one for one, _ in pairs], [other for _, other in pairs])
@@ -80,7 +78,6 @@ def test_accuracy_is_the_mean_of_recalls_weighed_by_their_rows(pairs: list[tuple
     assert accuracy(confusion) == pytest.approx(sum(each.recall * each.n for each in scores) / len(pairs))
 
 
-@settings(deadline=None)
 @given(PAIRS)
 def test_exchanging_right_and_given_exchanges_precision_and_recall(pairs: list[tuple[str, str]]) -> None:
     right, found = [one for one, _ in pairs], [other for _, other in pairs]
@@ -102,7 +99,6 @@ def test_calibration_error_is_the_mean_distance_over_bins_of_equal_mass() -> Non
     assert expected_calibration_error(confidences, hits, bins=2) == pytest.approx((0.25 + 0.15) / 2)
 
 
-@settings(deadline=None)
 @given(ANSWERS, st.integers(1, 20), st.integers(0, 99))
 def test_bins_hold_all_rows_in_about_equal_numbers_whatever_their_order(
     answers: list[tuple[float, bool]], bins: int, seed: int
@@ -116,7 +112,6 @@ def test_bins_hold_all_rows_in_about_equal_numbers_whatever_their_order(
     assert [value for each in found for value in each] == pytest.approx([value for each in again for value in each])
 
 
-@settings(deadline=None)
 @given(ANSWERS)
 def test_one_bin_measures_how_much_too_sure_all_answers_are_together(answers: list[tuple[float, bool]]) -> None:
     confidences, hits = np.array([one for one, _ in answers]), np.array([other for _, other in answers])

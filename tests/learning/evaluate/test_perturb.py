@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead_learning.evaluate.perturb import CHANGES, changed, lower_case, polite, reworded, typos, without_marks
@@ -54,14 +54,12 @@ def test_letters_become_small() -> None:
     assert lower_case("Was IST das?", DRAW) == "was ist das?"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300), st.integers(0, 99))
 def test_the_same_seed_changes_any_text_in_the_same_way(text: str, seed: int) -> None:
     for change in CHANGES.values():
         assert changed(change, [text, text], seed=seed) == changed(change, [text, text], seed=seed)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(("sort", "harbour", "a", "of", "kings")), min_size=5, max_size=60), st.integers(0, 99))
 def test_typos_change_at_most_one_letter_in_forty(words: list[str], seed: int) -> None:
     text = " ".join(words)

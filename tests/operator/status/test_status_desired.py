@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from fairlead_crds.compile import Compilation, Finding, ObjectState
 from fairlead_crds.compile.declared import ObjectKey
 from fairlead_crds.kinds import KINDS
+from fairlead_crds.kinds.model_provider import BreakerState, EndpointState
 from fairlead_operator.status import Fleet, Verdict, desired_status, differs, summaries, track
+from fairlead_operator.status.endpoints import UNKNOWN_HEALTH, EndpointHealth
 from tests.compile.objects import compiled, edited, policy, provider, ref
 from tests.compile.test_compile_reasons import CASES
 from tests.compile.worlds import World, worlds
@@ -37,7 +39,9 @@ SUMMARY: dict[str, Any] = {
     "canary": {"weightPercent": 5, "reason": "AsSpecified"},
     "effective": {"shadows": ["team-a/a", "team-a/b"]},
 }
-WRITTEN = desired_status(state_of(), [], RUNNING, SUMMARY, None, EARLIER)
+BROKEN = EndpointHealth(EndpointState.UNHEALTHY, BreakerState.OPEN, 0, 250, 60.0)
+ENDPOINTS = {"eu": BROKEN, "us": UNKNOWN_HEALTH}
+WRITTEN = desired_status(state_of(), [], RUNNING, SUMMARY, None, EARLIER, ENDPOINTS)
 
 
 def statuses(result: Compilation, routers: Fleet, before: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
@@ -139,7 +143,11 @@ FOREIGN = {"type": "example.com/Audited", "status": "True", "reason": "Yes", "me
         (changed(conditions=[*WRITTEN["conditions"], FOREIGN]), False),
         (changed(conditions=WRITTEN["conditions"][1:]), True),
         (changed(conditions=[*WRITTEN["conditions"], {**FOREIGN, "type": "Reconciling"}]), True),
-        (changed(matchedRequests=12, endpoints=[{"name": "primary"}]), False),
+        (changed(matchedRequests=12), False),
+        (changed(endpoints=WRITTEN["endpoints"][::-1]), False),
+        (changed(endpoints=WRITTEN["endpoints"][1:]), True),
+        (changed(endpoints=[{**WRITTEN["endpoints"][0], "breaker": "HalfOpen"}, WRITTEN["endpoints"][1]]), True),
+        (changed(endpoints=[{**WRITTEN["endpoints"][0], "errorPercent": "3"}, WRITTEN["endpoints"][1]]), True),
         (changed(canary={**SUMMARY["canary"], "step": 1, "evidence": []}), False),
         (changed(canary={"weightPercent": 9, "reason": "AsSpecified"}), True),
         (changed(effective={"shadows": ["team-a/b", "team-a/a"]}), False),
@@ -155,6 +163,39 @@ def test_only_what_this_writer_owns_and_means_is_a_difference(current: dict[str,
     assert differs(current, WRITTEN) is expected
 
 
+def test_endpoints_are_in_the_shape_of_the_api_and_what_nobody_knows_is_left_out() -> None:
+    assert WRITTEN["endpoints"] == [
+        {
+            "name": "eu",
+            "state": "Unhealthy",
+            "breaker": "Open",
+            "scorePercent": 0,
+            "latencyP50Milliseconds": 250,
+            "errorPercent": "60",
+        },
+        {"name": "us", "state": "Unknown", "breaker": "Closed"},
+    ]
+    assert valid(
+        "ModelProvider", {name: value for name, value in WRITTEN.items() if name not in {"canary", "effective"}}
+    )
+
+
+def test_until_routers_were_asked_what_is_written_of_endpoints_stays() -> None:
+    unasked = desired_status(state_of(), [], RUNNING, SUMMARY, WRITTEN, NOW, None)
+    assert unasked == WRITTEN
+    assert words(unasked["conditions"])["Degraded"] == "True/EndpointsUnhealthy"
+    fresh = desired_status(state_of(), [], RUNNING, SUMMARY, None, NOW, None)
+    assert "endpoints" not in fresh
+    assert "Degraded" not in words(fresh["conditions"])
+
+
+def test_an_earlier_generation_in_force_is_not_taken_for_what_routers_said() -> None:
+    before = desired_status(state_of("Invalid", in_force=2), [], RUNNING, {}, None, EARLIER)
+    assert words(before["conditions"])["Degraded"] == "True/LastGoodInForce"
+    healed = desired_status(state_of(), [], RUNNING, {}, before, NOW, None)
+    assert "Degraded" not in words(healed["conditions"])
+
+
 @pytest.mark.parametrize("name", SUMMARY)
 def test_a_field_that_is_not_wished_any_more_is_a_difference(name: str) -> None:
     assert differs(WRITTEN, {key: value for key, value in WRITTEN.items() if key != name})
@@ -162,13 +203,13 @@ def test_a_field_that_is_not_wished_any_more_is_a_difference(name: str) -> None:
 
 @given(SITUATIONS, st.sampled_from(ROLLOUTS))
 def test_writing_twice_is_writing_once(situation: tuple[ObjectState, list[Finding]], rollout: Verdict) -> None:
-    once = desired_status(situation[0], situation[1], rollout, SUMMARY, None, EARLIER)
-    twice = desired_status(situation[0], situation[1], rollout, SUMMARY, once, NOW)
+    once = desired_status(situation[0], situation[1], rollout, SUMMARY, None, EARLIER, ENDPOINTS)
+    twice = desired_status(situation[0], situation[1], rollout, SUMMARY, once, NOW, ENDPOINTS)
     assert twice == once
     assert not differs(once, twice)
 
 
 def test_a_rollout_that_moves_on_is_a_difference() -> None:
-    rolling = desired_status(state_of(), [], ROLLING, SUMMARY, WRITTEN, NOW)
+    rolling = desired_status(state_of(), [], ROLLING, SUMMARY, WRITTEN, NOW, ENDPOINTS)
     assert differs(WRITTEN, rolling)
-    assert not differs(WRITTEN, desired_status(state_of(), [], RUNNING, SUMMARY, rolling, NOW))
+    assert not differs(WRITTEN, desired_status(state_of(), [], RUNNING, SUMMARY, rolling, NOW, ENDPOINTS))

@@ -22,6 +22,7 @@ from fairlead_operator.status import (
     series_patch,
     transitions,
 )
+from fairlead_operator.status.verdict import TRUE
 from tests.operator.status.status_objects import (
     EARLIER,
     NOBODY,
@@ -60,7 +61,23 @@ INVALID_4 = written(state_of("Invalid", generation=4))
 NEVER_VALID = written(state_of("Invalid", "Invalid", in_force=None))
 SUSPENDED_4 = written(state_of("Suspended", generation=4, in_force=None))
 
+ILL, HALF = (
+    conditions(state_of(), [], RUNNING, [], EARLIER, Verdict(TRUE, reason, "endpoint main: look at it"))
+    for reason in ("AllEndpointsUnhealthy", "EndpointsDegraded")
+)
+ILL_SAID_OTHERWISE = conditions(state_of(), [], RUNNING, [], EARLIER, Verdict(TRUE, "AllEndpointsUnhealthy", "other"))
+
 CASES: list[tuple[str, Conditions, Conditions, list[str]]] = [
+    ("endpoints break", READY, ILL, ["Warning AllEndpointsUnhealthy"]),
+    ("endpoints are tried again", ILL, HALF, ["Warning EndpointsDegraded"]),
+    ("endpoints are well again", HALF, READY, ["Normal EndpointsWell"]),
+    ("endpoints are as ill as before", ILL, ILL_SAID_OTHERWISE, []),
+    (
+        "an earlier generation in force is not about endpoints",
+        INVALID_4,
+        READY_4,
+        ["Normal Accepted", "Normal Programmed"],
+    ),
     ("first seen, on its way", NEW, STARTING, ["Normal Accepted"]),
     ("first seen, already running", NEW, READY, ["Normal Accepted", "Normal Programmed"]),
     ("first seen, invalid", NEW, NEVER_VALID, ["Warning Invalid"]),

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead_crds.compile import Finding, ObjectState, Reason
+from fairlead_crds.kinds.model_provider import BreakerState, EndpointState
 from fairlead_operator.status import Verdict, desired_status
+from fairlead_operator.status.endpoints import EndpointHealth
 from tests.operator.status.kstatus import compute
 from tests.operator.status.status_objects import (
     NOBODY,
@@ -75,6 +77,14 @@ def test_an_object_that_goes_is_terminating() -> None:
 
 def test_a_warning_leaves_an_object_current() -> None:
     assert compute(object_with(state_of(), RUNNING, [finding(Reason.SHADOWED, "spec.match")])) == "Current"
+
+
+def test_a_provider_that_is_ill_is_current_all_the_same() -> None:
+    ill = {"main": EndpointHealth(EndpointState.UNHEALTHY, BreakerState.OPEN)}
+    status = desired_status(state_of(), [], RUNNING, {}, None, NOW, ill)
+    assert words(status["conditions"])["Degraded"] == "True/AllEndpointsUnhealthy"
+    assert words(status["conditions"])["Ready"] == "True/Ready"
+    assert compute({"metadata": {"generation": 3}, "status": status}) == "Current"
 
 
 @given(SITUATIONS, st.sampled_from(ROLLOUTS))

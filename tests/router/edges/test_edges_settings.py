@@ -74,6 +74,8 @@ def test_a_flag_wins_over_the_environment_and_one_that_is_not_given_does_not() -
         ("FAIRLEAD_CLASSIFIER_ERROR_PERCENT", "101", "at most 100"),
         ("CACHE_TTL", "an hour", "takes a number of at least 0"),
         ("PORT", "-1", "at least 0"),
+        ("FAIRLEAD_ADMIN_PORT", "65536", "takes the number of a port, at most 65535"),
+        ("FAIRLEAD_PORT", "tcp://10.96.3.4:80", "takes a whole number of at least 0"),
         ("FAIRLEAD_MAX_BODY_BYTES", "10MB", "takes a whole number of at least 0"),
         ("FAIRLEAD_MAX_CONCURRENT_REQUESTS", "-1", "at least 0"),
         ("FAIRLEAD_SHUTDOWN_SECONDS", "soon", "takes a number of at least 0"),
@@ -93,6 +95,18 @@ def test_a_setting_that_cannot_be_used_is_named_with_its_text_and_what_it_takes(
         from_environment({variable: text})
     assert str(raised.value).startswith(f"{variable}={text!r}: ")
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("port", 99999, "--port='99999': takes the number of a port, at most 65535"),
+        ("admin_port", -1, "--admin-port='-1': takes a whole number of at least 0"),
+    ],
+)
+def test_a_flag_out_of_range_is_named(name: str, value: int, words: str) -> None:
+    with pytest.raises(SettingError, match=words):
+        from_environment({}, **{name: value})
 
 
 @pytest.mark.parametrize(

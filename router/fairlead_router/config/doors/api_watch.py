@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from fairlead_contract.delivery import credentials_in, snapshot_in
+from fairlead_contract.delivery import credentials_in, is_blank, snapshot_in
 from fairlead_contract.snapshot import Credentials, RejectReason, Sealed, SnapshotRejected
 from fairlead_kube.access import KubeAccess
 from fairlead_kube.backoff import Backoff
@@ -87,8 +87,9 @@ class ApiDoor:
         content = None if found is None else (found.get("data"), found.get("binaryData"))
         if kind in self._content and self._content[kind] == content:
             return
-        if found is None:
-            logger.warning("%s", self._trouble(kind, "it does not exist; what was read last stays in force"))
+        if found is None or is_blank(found):
+            what = "does not exist" if found is None else "is empty"
+            logger.warning("%s", self._trouble(kind, f"it {what}; what was read last stays in force"))
         elif kind == CONFIG_MAP:
             await self._take_config_map(found)
         else:

@@ -182,12 +182,13 @@ ADMIN: dict[str, Json] = {
         endpoints=list_of(
             an_object(
                 "As this router sees it.",
-                ("provider", "name", "state", "scorePercent", "breaker"),
+                ("provider", "name", "state", "scorePercent", "breaker", "calls"),
                 provider=text(),
                 name=text(),
                 state={"enum": ["Healthy", "Degraded", "Unhealthy", "Unknown"]},
                 scorePercent={"type": "integer"},
                 breaker={"enum": ["Closed", "Open", "HalfOpen"]},
+                calls={"type": "integer"},
                 latencyP50Milliseconds={"type": "integer"},
                 errorPercent={"type": "number"},
                 check={"type": "object"},
