@@ -101,6 +101,16 @@ def custom_resource_definition(kind: Kind) -> dict[str, Any]:
     }
 
 
+PENDING = {
+    "type": "Ready",
+    "status": "Unknown",
+    "reason": "Pending",
+    "message": "the operator has not looked at it yet",
+    "lastTransitionTime": "1970-01-01T00:00:00Z",
+}
+"""What the API server says of an object until the operator does: kstatus, and so Flux, takes one without conditions for done."""
+
+
 def _object_schema(kind: Kind) -> Schema:
     spec = structural_schema(kind.spec, "spec", lambda path: _would_claim(kind, path), for_explain=True)
     return {
@@ -112,7 +122,7 @@ def _object_schema(kind: Kind) -> Schema:
             "kind": {"description": _KIND, "type": "string", "maxLength": 64},
             "metadata": {"type": "object"},  # the API server allows no more here
             "spec": spec,
-            "status": structural_schema(kind.status, "status"),
+            "status": structural_schema(kind.status, "status") | {"default": {"conditions": [PENDING]}},
         },
     }
 

@@ -16,6 +16,10 @@ from fairlead_operator.status.endpoints import Observed
 logger = logging.getLogger("fairlead.endpoints")
 
 PERIOD_SECONDS = 3.0
+_SLOWEST_SECONDS = 30.0
+_ENDPOINTS_PER_SECOND = 100
+"""Telling of this many takes a router some milliseconds, in which it serves nobody."""
+
 _JITTER = 0.2
 
 
@@ -34,12 +38,20 @@ class EndpointWatch:
         """For ever; ``changed`` is called whenever something else is to be shown."""
         self.observed = None
         board, patience = EndpointBoard(), Patience[EndpointReport]()
+        endpoints = 0
         while True:
             try:
                 reports = patience.steady(await self._poller.ask_all(http, addresses()), self._clock())
+                endpoints = max((len(report.sightings) for report in reports), default=0)
                 if board.take(by_provider(reports), self._clock()) or self.observed is None:
                     self.observed = board.observed()
                     changed()
             except Exception:  # a defect here must not end leading: what is shown is news, not what is obeyed
                 logger.exception("how endpoints fare could not be found out")
-            await asyncio.sleep(PERIOD_SECONDS * (1 + _JITTER * (2 * self._draw() - 1)))
+            await asyncio.sleep(pause_seconds(endpoints, self._draw()))
+
+
+def pause_seconds(endpoints: int, draw: float) -> float:
+    """Until routers are asked again, if one of them tells of so many endpoints. ``draw`` is from 0 to 1."""
+    period = min(max(PERIOD_SECONDS, endpoints / _ENDPOINTS_PER_SECOND), _SLOWEST_SECONDS)
+    return period * (1 + _JITTER * (2 * draw - 1))

@@ -150,6 +150,7 @@ def _with_warnings(text: str, warnings: list[Finding]) -> str:
 
 
 def _since(before: Mapping[str, Any] | None, verdict: Verdict, now: str) -> str:
-    if before is None or before.get("status") != verdict.status.value:
+    # One without a generation is the API server's default, which has no time of its own.
+    if before is None or before.get("status") != verdict.status.value or "observedGeneration" not in before:
         return now
     return before.get("lastTransitionTime") or now

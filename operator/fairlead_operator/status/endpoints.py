@@ -91,9 +91,11 @@ class Observed:
     shown: Mapping[str, Endpoints]
 
     def endpoints(self, provider: str, declared: Sequence[str]) -> Endpoints:
-        """Those declared; of a provider that declares none, what routers made up for it."""
+        """Those declared; of a provider that declares none, what routers made up for it and can tell something of."""
         known = self.shown.get(provider, {})
-        return {name: known.get(name, UNKNOWN_HEALTH) for name in declared or sorted(known)}
+        if declared:
+            return {name: known.get(name, UNKNOWN_HEALTH) for name in declared}
+        return {name: known[name] for name in sorted(known) if known[name] != UNKNOWN_HEALTH}
 
 
 def combine(sightings: Iterable[Sighting]) -> EndpointHealth:

@@ -130,11 +130,11 @@ async def test_objects_can_be_selected_by_what_they_do(written: ControlPlane) ->
     assert not (await written.kubectl("get", "mprov", "--field-selector", "spec.type=Bedrock", "-o", "name")).strip()
 
 
-async def test_an_object_that_nobody_has_looked_at_shows_no_verdict(api: ControlPlane) -> None:
+async def test_an_object_that_nobody_has_looked_at_says_so(api: ControlPlane) -> None:
     async with administrator(api) as client:
         await client.create(collection("ModelProvider"), placed(SMALL["ModelProvider"], "unseen"))
         try:
             printed = _lines(await api.kubectl("get", "mprov", "unseen"))
         finally:
             await client.request("DELETE", f"{collection('ModelProvider')}/unseen")
-    assert printed[1] == "unseen OpenAI <age>"
+    assert printed[1] == "unseen OpenAI Unknown Pending <age>"

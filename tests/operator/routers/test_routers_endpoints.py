@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from fairlead_crds.kinds.model_provider import BreakerState, EndpointState
 from fairlead_operator.metrics import Metrics
-from fairlead_operator.routers.endpoint_watch import EndpointWatch
+from fairlead_operator.routers.endpoint_watch import EndpointWatch, pause_seconds
 from fairlead_operator.routers.endpoints import EndpointPoller, EndpointReport, by_provider, endpoint_report_of
 from fairlead_operator.status.endpoints import Sighting, combine
 
@@ -175,6 +175,15 @@ async def test_routers_are_watched_until_told_otherwise_and_changes_told(http: a
     finally:
         running.cancel()
         await server.close()
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "shortest", "longest"), [(0, 2.4, 3.6), (300, 2.4, 3.6), (1000, 8.0, 12.0), (100_000, 24.0, 36.0)]
+)
+def test_the_more_there_is_to_tell_the_less_often_routers_are_asked(
+    endpoints: int, shortest: float, longest: float
+) -> None:
+    assert [pause_seconds(endpoints, draw) for draw in (0.0, 1.0)] == pytest.approx([shortest, longest])
 
 
 async def test_without_any_router_it_is_soon_said_that_nothing_is_known(http: aiohttp.ClientSession) -> None:

@@ -176,7 +176,10 @@ def test_as_many_endpoints_as_there_may_be_fit_into_the_message() -> None:
 
 
 def test_endpoints_are_shown_as_declared_and_those_of_a_provider_that_declares_none_as_heard() -> None:
-    observed = Observed({"a/x": {"us": ILL, "gone": ILL}, "a/simulated": {"simulated": FINE}})
+    observed = Observed(
+        {"a/x": {"us": ILL, "gone": ILL}, "a/simulated": {"simulated": FINE}, "a/idle": {"simulated": UNKNOWN_HEALTH}}
+    )
     assert list(observed.endpoints("a/x", ("eu", "us")).items()) == [("eu", UNKNOWN_HEALTH), ("us", ILL)]
     assert observed.endpoints("a/simulated", ()) == {"simulated": FINE}
+    assert observed.endpoints("a/idle", ()) == {}
     assert observed.endpoints("a/new", ("eu",)) == {"eu": UNKNOWN_HEALTH}
