@@ -108,7 +108,7 @@ PENDING = {
     "message": "the operator has not looked at it yet",
     "lastTransitionTime": "1970-01-01T00:00:00Z",
 }
-"""What the API server says of an object until the operator does: kstatus, and so Flux, takes one without conditions for done."""
+"""What the API server says of an object until the operator does. To kstatus, and so Flux, one without conditions is done."""
 
 
 def _object_schema(kind: Kind) -> Schema:
