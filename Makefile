@@ -14,8 +14,7 @@ ELSEWHERE = $(if $(filter command,$(firstword $(origin KUBECONFIG))),--kubeconfi
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## serve the quick start on port 3003, with simulated providers
-	@scripts/environment run
+run: runtime ## serve the quick start on port 3003, with simulated providers
 	@$(BIN)/fairlead serve --resources examples/quickstart
 
 dev-cluster: dev ## run a Kubernetes control plane, the operator and two routers in the background
@@ -24,13 +23,13 @@ dev-cluster: dev ## run a Kubernetes control plane, the operator and two routers
 dev-cluster-down: dev ## stop all of that; its data stays
 	@$(BIN)/python -m devcluster down
 
-cluster: dev ## a real cluster on this machine, with Fairlead on it, and one request answered (root; KUBECONFIG=… IMAGE=… for another)
+cluster: runtime ## a real cluster on this machine, with Fairlead on it, and one request answered (root; KUBECONFIG=… IMAGE=… for another)
 	@$(BIN)/python -m devcluster.showcase up $(ELSEWHERE) $(if $(IMAGE),--image $(IMAGE))
 
-cluster-down: dev ## remove all of that
+cluster-down: runtime ## remove all of that
 	@$(BIN)/python -m devcluster.showcase down $(ELSEWHERE)
 
-image: dev ## build the image from the Dockerfile, and say what its parts weigh (root)
+image: runtime ## build the image from the Dockerfile, and say what its parts weigh (root)
 	@$(BIN)/python -m devcluster.images
 
 test: check programs redis ## check, then run every test but those of make e2e
@@ -38,6 +37,7 @@ test: check programs redis ## check, then run every test but those of make e2e
 	@$(MAKE) --no-print-directory train-test
 
 e2e: programs image ## test image, chart and faults on a real cluster (root)
+	@$(BIN)/python -m devcluster.images redis --quiet >/dev/null
 	@$(BIN)/python -m devcluster.cluster prepare
 	$(BIN)/pytest tests/image tests/e2e $(PYTEST_ARGS)
 
@@ -122,6 +122,9 @@ requirements: dev ## pin all packages anew, by hash
 clean: ## remove what the other targets made
 	rm -rf .venv .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: dev
+.PHONY: dev runtime
 dev:
 	@scripts/environment dev
+
+runtime:
+	@scripts/environment run

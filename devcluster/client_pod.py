@@ -24,6 +24,20 @@ with urllib.request.urlopen(request, timeout=30) as answer:
 """
 
 
+RESTRICTED_CONTAINER = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+RESTRICTED_POD = {
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "runAsGroup": 65532,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""Security contexts that the `restricted` Pod Security Standard asks for, and a read-only root on top."""
+
+
 def base_url(release: Release) -> str:
     """Where applications in the cluster go."""
     return f"http://{release.name}-router.{release.namespace}.svc.cluster.local/v1"
@@ -38,17 +52,7 @@ def client_pod(name: str, namespace: str, image: str, script: str, environment: 
         "command": ["python3", "-u", "-c", script],
         "env": [{"name": key, "value": value} for key, value in environment.items()],
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-    }
-    user = {
-        "runAsNonRoot": True,
-        "runAsUser": 65532,
-        "runAsGroup": 65532,
-        "seccompProfile": {"type": "RuntimeDefault"},
+        "securityContext": RESTRICTED_CONTAINER,
     }
     return {
         "apiVersion": "v1",
@@ -58,7 +62,7 @@ def client_pod(name: str, namespace: str, image: str, script: str, environment: 
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "securityContext": user,
+            "securityContext": RESTRICTED_POD,
             "containers": [container],
         },
     }

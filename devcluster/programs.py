@@ -16,7 +16,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,9 +24,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from devcluster.patience import complete
+
 _TOOLS = Path(__file__).with_name("tools")
 _GOARCH = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "ppc64le": "ppc64le", "s390x": "s390x"}
-_HEARTBEAT_SECONDS = 20.0
 
 
 class ProgramMissing(Exception):
@@ -201,22 +201,15 @@ def _build(module: str, names: Sequence[str], folder: Path, environment: Mapping
 
 
 def _run_go(command: Sequence[str], module: str, name: str, environment: Mapping[str, str]) -> None:
-    variables = {**environment, **_target(), "GOWORK": "off"}
     started = time.monotonic()
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=_TOOLS / module, env=variables, stderr=pipe, stdout=pipe, text=True) as child:
-        said = None
-        try:
-            while said is None:
-                try:
-                    _, said = child.communicate(timeout=_HEARTBEAT_SECONDS)
-                except subprocess.TimeoutExpired:
-                    _say(f"still building {name}, {time.monotonic() - started:.0f} s")
-        except BaseException:
-            child.kill()
-            raise
-    if child.returncode:
-        tail = "\n".join(said.splitlines()[-20:])
+    done = complete(
+        command,
+        lambda seconds: _say(f"still building {name}, {seconds:.0f} s"),
+        environment={**environment, **_target(), "GOWORK": "off"},
+        folder=_TOOLS / module,
+    )
+    if done.returncode:
+        tail = "\n".join(done.stderr.splitlines()[-20:])
         raise ProgramMissing(f"Building {name} in {_TOOLS / module} failed. Go said:\n{tail}")
     _say(f"built {name} in {time.monotonic() - started:.0f} s")
 

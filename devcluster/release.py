@@ -61,14 +61,23 @@ class Release:
         except ReleaseFailed as error:
             raise ReleaseFailed(f"{error}\n{self.troubles()}") from error
 
+    def forget_interrupted(self) -> None:
+        """Let go of an install or upgrade whose helm was killed: the next one would refuse, as that one might still run.
+
+        Only where nobody else can be at it.
+        """
+        states = ",".join(f"pending-{action}" for action in ("install", "upgrade", "rollback"))
+        selector = f"--selector=owner=helm,name={self.name},status in ({states})"
+        self.kubectl("delete", "secrets", f"--namespace={self.namespace}", selector)
+
     def make_namespace(self, name: str) -> None:
         """A namespace in which Pod Security enforces `restricted`; twice is harmless."""
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": _RESTRICTED}}
         self.kubectl("apply", "--server-side", "--filename=-", input=json.dumps(manifest))
 
     def apply(self, path: Path) -> None:
-        """Apply a file, or all files of a folder."""
-        self.kubectl("apply", "--server-side", "--filename", path)
+        """Apply a file, or all files of a folder, also over what somebody has changed since."""
+        self.kubectl("apply", "--server-side", "--force-conflicts", "--filename", path)
 
     def wait_until_ready(self, path: Path, *, seconds: int = 60) -> None:
         """Until every object of a file or folder has the condition Ready, for its newest generation."""

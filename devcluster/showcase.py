@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,8 @@ from devcluster.images.host import ImageFailed
 from devcluster.images.redis import find_redis_image
 from devcluster.node.cluster import Cluster
 from devcluster.node.settings import ClusterFailed
-from devcluster.programs import ProgramMissing, program
+from devcluster.patience import progress
+from devcluster.programs import ProgramMissing, program, programs
 from devcluster.release import ROOT, Release, ReleaseFailed
 
 EXAMPLES = ROOT / "examples" / "kubernetes"
@@ -45,12 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(
             "another cluster takes both --kubeconfig FILE and --image REPOSITORY:TAG (make: KUBECONFIG=, IMAGE=)"
         )
-    say = _progress()
+    say = progress("cluster")
     try:
         if given.command == "down":
             _down(given.kubeconfig, say)
         elif given.kubeconfig:
-            show(Release(given.kubeconfig), values_for(given.image), given.image, say)
+            stop = f"make cluster-down KUBECONFIG={shlex.quote(str(given.kubeconfig))}"
+            show(Release(given.kubeconfig), values_for(given.image), given.image, say, stop=stop)
         else:
             _up_here(say)
     except (CertificatesFailed, ClusterFailed, ImageFailed, OSError, ProgramMissing, ReleaseFailed) as error:
@@ -63,14 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _up_here(say: Callable[[str], None]) -> None:
+    cluster = Cluster(say=say)
+    # First all that takes minutes, or shows what this machine lacks.
+    cluster.prepare()
+    programs(["kubectl", "helm"])
     image, redis = find_image(), find_redis_image()
-    cluster = Cluster(say=lambda line: print(f"cluster: {line}", file=sys.stderr, flush=True))
     cluster.up()
     for each in (image, redis):
         for name in cluster.load_image(Path(each.archive)):
             say(f"loaded {name}")
     release = Release(cluster.kubeconfig, environment=cluster.environment)
-    show(release, values_for(image.name, redis=redis.name), image.name, say)
+    release.forget_interrupted()
+    show(release, values_for(image.name, redis=redis.name), image.name, say, stop="make cluster-down")
 
 
 def values_for(image: str, *, redis: str | None = None) -> dict[str, Any]:
@@ -89,9 +94,9 @@ def values_for(image: str, *, redis: str | None = None) -> dict[str, Any]:
     return values
 
 
-def show(release: Release, values: dict[str, Any], image: str, say: Callable[[str], None]) -> None:
-    """Install, apply the examples, ask once from a pod, and say how to go on. Raises ``ReleaseFailed``."""
-    say(f"installing the chart as {release.name} in {release.namespace}")
+def show(release: Release, values: dict[str, Any], image: str, say: Callable[[str], None], *, stop: str) -> None:
+    """Install, apply the examples, ask once from a pod, and say how to go on and to ``stop``. Raises ``ReleaseFailed``."""
+    say(f"installing the chart as {release.name} in {release.namespace}, and waiting for its pods")
     release.install(values)
     say("applying examples/kubernetes")
     release.apply(EXAMPLES)
@@ -109,28 +114,20 @@ From here:
           {kubectl} -n {namespace} port-forward service/{release.name}-router 3003:80 &
           curl -si localhost:3003/v1/chat/completions \\
             -d '{{"model": "auto", "messages": [{{"role": "user", "content": "Hi"}}]}}'
-Stop it:  make cluster-down""")
+Stop it:  {stop}""")
 
 
 def _down(kubeconfig: Path | None, say: Callable[[str], None]) -> None:
     if kubeconfig is None:
-        Cluster(say=lambda line: print(f"cluster: {line}", file=sys.stderr, flush=True)).down()
+        Cluster(say=say).down()
         return
     release = Release(kubeconfig)
     say(f"uninstalling {release.name} from {release.namespace}, with the examples")
-    release.kubectl("delete", "--ignore-not-found", f"--filename={EXAMPLES}")
+    if "fairlead.dev" in release.kubectl("get", "customresourcedefinitions", "--output=name"):
+        release.kubectl("delete", "--ignore-not-found", f"--filename={EXAMPLES}")
     release.helm("uninstall", release.name, "--ignore-not-found", "--wait")
     release.kubectl("delete", "namespace", release.namespace, "--ignore-not-found")
     say("the CRDs stay, as objects of other namespaces may need them; `kubectl delete -f crds/` removes them")
-
-
-def _progress() -> Callable[[str], None]:
-    started = time.monotonic()
-
-    def say(text: str) -> None:
-        print(f"cluster: [{time.monotonic() - started:5.1f} s] {text}", file=sys.stderr, flush=True)
-
-    return say
 
 
 if __name__ == "__main__":

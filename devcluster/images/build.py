@@ -67,8 +67,9 @@ def find_image(root: Path = ROOT) -> Image:
 
 def kept(name: str) -> Image | None:
     """What is in the cache under that name."""
-    described = _archive(name).with_suffix(".json")
-    if not described.exists():
+    archive = _archive(name)
+    described = archive.with_suffix(".json")
+    if not (described.exists() and archive.exists()):
         return None
     os.utime(described)  # the ones used last are kept
     return Image(**json.loads(described.read_text()))

@@ -86,12 +86,14 @@ class Buildah:
 
 @contextmanager
 def open_buildah() -> Iterator[Buildah]:
-    """What it keeps between two builds are layers; the rest ends with the block."""
+    """What it keeps between two builds are layers; the rest ends with the block. Take ``one_at_a_time`` before."""
     layers = cache() / "layers"
     if layers.exists() and _bytes_in(layers) > _MOST_BYTES:
         say(f"removing the layers of earlier builds, more than {_MOST_BYTES / 1e9:.0f} GB")
         shutil.rmtree(layers)
     layers.mkdir(parents=True, exist_ok=True)
+    for left_by_a_killed_build in layers.parent.glob(".building-*"):
+        shutil.rmtree(left_by_a_killed_build)
     with tempfile.TemporaryDirectory(dir=layers.parent, prefix=".building-") as scratch:
         yield Buildah(layers, Path(scratch))
 

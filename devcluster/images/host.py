@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from devcluster.apt import SEARCH_PATH, PackagesMissing, install
+from devcluster.patience import complete
+
 ROOT = Path(__file__).parents[2]
-_SEARCH_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-"""Some users of root's have no sbin on the PATH, where ``debootstrap`` is."""
 _PACKAGES = {"buildah": "buildah", "debootstrap": "debootstrap", "unshare": "util-linux", "tar": "tar"}
 _TAIL = 25
 
@@ -49,22 +50,10 @@ def prepare() -> None:
             "This makes an image without a container daemon, which takes root. Become root, or use what you have: "
             "`docker build --tag fairlead .` builds the same Dockerfile on a base from a registry."
         )
-    missing = _missing()
-    if not missing:
-        return
-    if shutil.which("apt-get", path=_SEARCH_PATH) is None:
-        raise ImageFailed(f"Making images takes {', '.join(missing)}, and there is no apt-get to install them with.")
-    say(f"installing {', '.join(missing)} with apt-get")
-    command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing]
-    variables = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    done = _attempt(command, variables)
-    if done.returncode:  # a fresh machine has no package lists yet
-        _attempt(["apt-get", "update", "-q"], variables)
-        done = _attempt(command, variables)
-    if still := _missing():
-        raise ImageFailed(
-            f"apt-get did not bring {', '.join(still)}; install them by hand. It said:\n{_tail(done.stdout)}"
-        )
+    try:
+        install(_missing, say)
+    except PackagesMissing as error:
+        raise ImageFailed(f"{error}\nMaking images takes them.") from error
 
 
 def run(command: Sequence[str | Path], *, private_mounts: bool = False, log: Path | None = None) -> str:
@@ -75,7 +64,7 @@ def run(command: Sequence[str | Path], *, private_mounts: bool = False, log: Pat
     words = [str(word) for word in command]
     if private_mounts:
         words = ["unshare", "--mount", "--propagation", "private", "--", *words]
-    done = _attempt(words, {**os.environ, "PATH": _SEARCH_PATH})
+    done = _attempt(words, Path(command[0]).name)
     if log is not None:
         log.write_text(done.stdout + done.stderr)
     if done.returncode:
@@ -88,12 +77,13 @@ def run(command: Sequence[str | Path], *, private_mounts: bool = False, log: Pat
 
 
 def _missing() -> list[str]:
-    return sorted({package for tool, package in _PACKAGES.items() if shutil.which(tool, path=_SEARCH_PATH) is None})
+    return sorted({package for tool, package in _PACKAGES.items() if shutil.which(tool, path=SEARCH_PATH) is None})
 
 
-def _attempt(command: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def _attempt(command: Sequence[str], what: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": SEARCH_PATH}
     try:
-        return subprocess.run(command, env=variables, capture_output=True, text=True, errors="replace", check=False)
+        return complete(command, lambda seconds: say(f"{what} goes on, {seconds:.0f} s"), environment=environment)
     except FileNotFoundError as error:
         raise ImageFailed(f"There is no {error.filename} on the PATH.") from error
 

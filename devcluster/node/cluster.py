@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import signal
 import socket
 import ssl
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from devcluster.node.obstacles import refuse_obstacles
 from devcluster.node.packages import install_missing, plugin_folder
 from devcluster.node.runtime import ImageStore, answers, runtime_daemon, write_runtime_config
 from devcluster.node.settings import API_URL, DNS_IP, NODE_NAME, ClusterFailed, Place, default_place
+from devcluster.patience import progress
 
 PROGRAMS = (
     *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet", "kube-proxy"),
@@ -57,8 +59,7 @@ class Cluster:
     def __init__(self, place: Place | None = None, say: Callable[[str], None] | None = None) -> None:
         """Nothing is started, and nothing is touched. ``say`` gets lines of progress; by default they go to stderr."""
         self.place = place or default_place()
-        self._started = time.monotonic()
-        self._told = say
+        self._say = say or progress("cluster")
 
     @property
     def kubeconfig(self) -> Path:
@@ -77,7 +78,6 @@ class Cluster:
 
         Raises ``ClusterFailed``, ``ProgramMissing`` and ``CertificatesFailed``. What has been started then stays, for its logs.
         """
-        self._started = time.monotonic()
         host.require_linux_and_root()
         with self._alone():
             install_missing(self._say)
@@ -104,7 +104,6 @@ class Cluster:
 
     def prepare(self) -> None:
         """Install and build what ``up`` needs, and start nothing: minutes, once per machine. Raises what ``up`` raises."""
-        self._started = time.monotonic()
         host.require_linux_and_root()
         with self._alone():
             install_missing(self._say)
@@ -116,7 +115,6 @@ class Cluster:
 
         Twice is harmless. Raises ``ClusterFailed`` for what cannot be removed.
         """
-        self._started = time.monotonic()
         host.require_linux_and_root()
         with self._alone():
             if not self.place.folder.exists():
@@ -172,6 +170,15 @@ class Cluster:
     def kill_component(self, name: str) -> None:
         """SIGKILL; returns when it has ended."""
         self._record(name).kill()
+
+    def kill_pod(self, uid: str) -> None:
+        """SIGKILL to all processes of the pod whose object has this ``uid``: no hook runs, nothing is drained."""
+        pids = leftovers.pod_processes(uid)
+        if not pids:
+            raise ClusterFailed(f"No process runs in a pod with the uid {uid}.")
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def pid(self, name: str) -> int | None:
         """The process of one of ``COMPONENTS``."""
@@ -283,13 +290,6 @@ class Cluster:
                 waiting = True
                 time.sleep(_LOOK_SECONDS)
             yield
-
-    def _say(self, text: str) -> None:
-        line = f"[{time.monotonic() - self._started:5.1f} s] {text}"
-        if self._told:
-            self._told(line)
-        else:
-            print(f"cluster: {line}", file=sys.stderr, flush=True)
 
 
 def _answers(url: str, context: ssl.SSLContext | None = None) -> bool:

@@ -7,10 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from devcluster.apt import SEARCH_PATH
 from devcluster.node.settings import ClusterFailed
-
-SEARCH_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin"
-"""Some users of root's have no sbin on the PATH, where ``ip`` and ``nft`` are."""
 
 
 def run(*command: str | Path, input: str | None = None) -> str:

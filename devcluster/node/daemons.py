@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.node.commands import SEARCH_PATH
+from devcluster.apt import SEARCH_PATH
 from devcluster.node.settings import ClusterFailed, Place
 
 _POLL = 0.05

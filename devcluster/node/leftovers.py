@@ -28,6 +28,12 @@ def pod_cgroups() -> list[Path]:
     return [path for path in (_CGROUPS / "kubepods", *sorted(_CGROUPS.glob("*/kubepods"))) if path.is_dir()]
 
 
+def pod_processes(uid: str) -> set[int]:
+    """All processes of one pod, by the ``uid`` of its object."""
+    folders = (Path(folder) for group in pod_cgroups() for folder, _, _ in os.walk(group))
+    return {pid for folder in folders if folder.name == f"pod{uid}" for pid in _members(folder)}
+
+
 def proxy_tables() -> list[tuple[str, str]]:
     """Tables of nftables under the names that kube-proxy uses."""
     return [(family, name) for family, name in TABLES if not attempt("nft", "list", "table", family, name).returncode]
@@ -75,9 +81,9 @@ def _kill_until_gone(what: str, find: Callable[[], Iterator[int]]) -> None:
 
 
 def _members(group: Path) -> Iterator[int]:
-    for listing in group.glob("**/cgroup.procs"):
+    for folder, _, _ in os.walk(group):  # which lets folders vanish meanwhile, as those of dying containers do
         with contextlib.suppress(OSError):
-            yield from map(int, listing.read_text().split())
+            yield from map(int, Path(folder, "cgroup.procs").read_text().split())
 
 
 def _shims(place: Place) -> Iterator[int]:

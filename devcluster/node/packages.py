@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.node.commands import SEARCH_PATH, attempt
+from devcluster.apt import SEARCH_PATH, PackagesMissing, install
 from devcluster.node.settings import ClusterFailed
 
 _PLUGIN_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
@@ -59,23 +59,8 @@ def missing_packages() -> list[str]:
 
 
 def install_missing(say: Callable[[str], None]) -> None:
-    """Install them with apt-get, which takes seconds. Raises ``ClusterFailed`` where there is no apt-get, or it fails."""
-    missing = missing_packages()
-    if not missing:
-        return
-    names = " ".join(missing)
-    if shutil.which("apt-get", path=SEARCH_PATH) is None:
-        raise ClusterFailed(
-            f"The packages {names} (as Debian calls them) are needed, and there is no apt-get. Install them."
-        )
-    say(f"installing {names} with apt-get")
-    command = ("apt-get", "install", "-y", "-q", "--no-install-recommends", *missing)
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    done = attempt(*command, environment=quiet)
-    if done.returncode:  # a fresh machine has no package lists yet
-        attempt("apt-get", "update", "-q")
-        done = attempt(*command, environment=quiet)
-    if still := missing_packages():
-        raise ClusterFailed(
-            f"apt-get did not bring {' '.join(still)}; install them by hand. It said:\n{(done.stderr or done.stdout)[-2000:]}"
-        )
+    """Install them with apt-get. Raises ``ClusterFailed`` where there is no apt-get, or it fails."""
+    try:
+        install(missing_packages, say)
+    except PackagesMissing as error:
+        raise ClusterFailed(str(error)) from error

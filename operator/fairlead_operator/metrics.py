@@ -55,6 +55,14 @@ class Metrics:
             registry=registry,
         )
         self.epochs = Counter("fairlead_operator_history_losses", "New epochs begun.", registry=registry)
+        for counter in (self.publications, self.status_writes, self.health_answers):
+            counter.labels("failed")  # from zero: what grows from nothing, Prometheus does not see grow
+
+    def stand_down(self) -> None:
+        """This replica does not lead any more: what it knew as a leader is another's to say."""
+        self.leader.set(0)
+        self.routers.clear()
+        self.snapshot_bytes.set(0)
 
     def render(self) -> bytes:
         """Text format."""

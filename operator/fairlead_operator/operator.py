@@ -155,7 +155,7 @@ class Operator:
             except FAILURES as error:
                 logger.warning("leading failed, it is tried again: %s: %s", type(error).__name__, error)
                 await asyncio.sleep(backoff.next())
-            self.metrics.leader.set(0)
+            self.metrics.stand_down()
 
     async def _term(self) -> None:
         """Lead until the Lease is lost."""

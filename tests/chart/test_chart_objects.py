@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fairlead_router.settings import Settings
 from tests.chart.helm import SYSTEM, Helm, Object, find, pod_templates
 from tests.chart.value_sets import VALUE_SETS
 
@@ -169,9 +170,45 @@ async def test_a_pod_has_the_time_it_needs_to_leave(helm: Helm) -> None:
     for name in VALUE_SETS:
         for pod, template in pod_templates(await helm.render(VALUE_SETS[name])).items():
             (container, *_) = template["spec"]["containers"]
-            if _component(template) != "router":
+            if _component(template) not in {"router", "classifier"}:
                 continue
-            told = {each["name"]: each.get("value") for each in container["env"]}
+            told = {each["name"]: each["value"] for each in container["env"] if "value" in each}
             sleep = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-            needed = sleep + int(told["FAIRLEAD_DRAIN_SECONDS"]) + int(told["FAIRLEAD_SHUTDOWN_SECONDS"])
-            assert template["spec"]["terminationGracePeriodSeconds"] > needed, (name, pod)
+            needed = sleep + float(told.get("FAIRLEAD_DRAIN_SECONDS", Settings().drain_seconds))
+            needed += float(told.get("FAIRLEAD_SHUTDOWN_SECONDS", Settings().shutdown_seconds))
+            assert template["spec"].get("terminationGracePeriodSeconds", 30) > needed, (name, pod)
+
+
+async def test_whoever_may_talk_to_a_redis_behind_an_authority_of_the_user_s_trusts_it(helm: Helm) -> None:
+    objects = await helm.render(
+        {"classifier": {"enabled": True}, "tls": {"trust": {"configMap": "own", "key": "own.pem"}}}
+    )
+    for component in ("router", "classifier"):
+        spec = pod_templates(objects)[f"Deployment/fairlead-{component}"]["spec"]
+        file = _environment(objects, f"Deployment/fairlead-{component}")["SSL_CERT_FILE"]
+        folder, _, path = file.rpartition("/")
+        (mount,) = [mount for mount in spec["containers"][0]["volumeMounts"] if mount["mountPath"] == folder]
+        (volume,) = [volume for volume in spec["volumes"] if volume["name"] == mount["name"]]
+        assert volume["configMap"] == {"name": "own", "items": [{"key": "own.pem", "path": path}]}
+
+
+@pytest.mark.parametrize(
+    ("redis", "file"),
+    [
+        ({"url": "redis://elsewhere"}, None),
+        ({"url": "redis://elsewhere", "existingSecret": "its", "passwordKey": ""}, None),
+        ({"url": "redis://elsewhere", "existingSecret": "its"}, "/etc/fairlead/redis/password"),
+        ({"urlKey": "url", "existingSecret": "its"}, None),
+        ({"enabled": True}, "/etc/fairlead/redis/password"),
+    ],
+)
+async def test_a_password_is_read_where_there_is_one_apart_from_the_url(
+    helm: Helm, redis: dict[str, Any], file: str | None
+) -> None:
+    """A key that the Secret lacks would keep the pod from starting."""
+    objects = await helm.render({"redis": redis, "classifier": {"enabled": True}})
+    for component in ("router", "classifier"):
+        name = f"Deployment/fairlead-{component}"
+        assert _environment(objects, name).get("FAIRLEAD_REDIS_PASSWORD_FILE") == file
+        volumes = {volume["name"] for volume in pod_templates(objects)[name]["spec"]["volumes"]}
+        assert ("redis-password" in volumes) is (file is not None)

@@ -8,7 +8,7 @@ import pytest
 
 from devcluster.control_plane import ControlPlane
 from tests.chart.conftest import TEAMS
-from tests.chart.helm import CHART, SYSTEM, Helm
+from tests.chart.helm import CHART, SYSTEM, Helm, HelmFailed
 
 
 @pytest.mark.timeout(150)  # CRDs may take half a minute to go
@@ -53,6 +53,23 @@ async def test_installing_upgrading_and_uninstalling_leaves_nothing_but_the_kind
     assert await _everything(control_plane) == before - crds
 
 
+@pytest.mark.usefixtures("kinds")
+async def test_a_helm_test_that_fails_leaves_its_pod_for_the_log_and_no_model_for_clients(
+    control_plane: ControlPlane, cluster_helm: Helm
+) -> None:
+    at = ("--namespace", SYSTEM)
+    await cluster_helm.run("install", "fairlead", CHART, *at, values={"crds": {"enabled": False}})
+    try:
+        with pytest.raises(HelmFailed, match="timed out"):
+            await cluster_helm.run("test", "fairlead", *at, "--timeout", "3s")
+        found = await control_plane.kubectl("get", *_OF_THE_TEST, "-o", "name")
+        assert found.split() == ["pod/fairlead-test"]
+    finally:
+        await cluster_helm.run("uninstall", "fairlead", *at)
+        await control_plane.kubectl("delete", *_OF_THE_TEST, "--force")
+
+
+_OF_THE_TEST = ("pods,modelproviders", "--namespace", SYSTEM, "--selector", "app.kubernetes.io/component=test")
 _CLUSTER = "crd,clusterroles,clusterrolebindings,persistentvolumes,priorityclasses"
 _INSIDE = (
     "all,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,persistentvolumeclaims,"

@@ -79,8 +79,10 @@ async def test_a_value_that_is_misspelt_or_of_a_wrong_type_is_refused_by_name(
         ),
         ({"rbac": {"watchNamespaces": ["a"], "secretNamespaces": ["*"]}}, "takes a ClusterRole"),
         ({"ingress": {"enabled": True}}, "name at least one host"),
+        ({"tls": {"existingSecret": "tls"}}, "routers themselves speak HTTP: set ingress.enabled"),
         ({"tls": {"certManager": {"enabled": True}}}, "tls.certManager.issuerRef"),
         ({"tls": {"certManager": {"enabled": True, "issuerRef": {"name": "x"}}}}, "set ingress.enabled"),
+        ({"router": {"workers": "auto"}}, "set router.resources.limits.cpu, or a number of workers"),
         (
             {"classifier": {"enabled": True}, "router": {"settings": {"classifierUrl": "http://other"}}},
             "take classifierUrl and classifier out of router.settings",

@@ -16,6 +16,7 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
         "router": {
             "replicas": 3,
             "workers": "auto",
+            "resources": {"limits": {"cpu": 4}},
             "keys": {"existingSecret": "router-keys"},
             "apiKeys": {"existingSecret": "api-keys"},
             "settings": {"maxBodyBytes": 1048576, "queueSeconds": 2.5, "idempotency": False},

@@ -182,7 +182,7 @@ async def test_the_metric_recovers_when_what_runs_is_published_again(
         good = sealed(*fragments(upstream), revision=5)
         await publisher.publish(good)
         await runs(router, 5)
-        await publisher.put_config_map({"data": {}})
+        await publisher.put_config_map({"data": {"manifest.json": "half of"}})
         await eventually(lambda: not router.running.receiver.last_offer_runs, "the refusal")
         await publisher.put_snapshot(good)
         await eventually(lambda: router.running.receiver.last_offer_runs, "the running snapshot to be confirmed")
@@ -217,6 +217,23 @@ async def test_objects_that_a_chart_has_made_empty_are_waited_for_and_refused_by
         assert router.running.receiver.rejected is None
         await publisher.publish(sealed(*fragments(upstream, credential=secret()), revision=1), credentials("sk"))
         await runs(router, 1)
+        assert (await router.chat()).status == 200
+        assert upstream.received[-1].headers["authorization"] == "Bearer sk"
+
+
+async def test_an_empty_secret_is_fine_until_there_was_a_credential_and_then_takes_nothing_away(
+    publisher: Publisher, upstream: FakeUpstream
+) -> None:
+    await publisher.put_secret({})
+    await publisher.put_snapshot(sealed(*fragments(upstream), revision=1))
+    async with routing(Sources(published=publisher.published())) as router:
+        doors = router.running.context.doors
+        await runs(router, 1)
+        assert doors.report()["api"].error is None
+        await publisher.publish(sealed(*fragments(upstream, credential=secret()), revision=2), credentials("sk"))
+        await runs(router, 2)
+        await publisher.put_secret({})
+        await eventually(lambda: "is empty" in str(doors.report()["api"].error), "the loss")
         assert (await router.chat()).status == 200
         assert upstream.received[-1].headers["authorization"] == "Bearer sk"
 

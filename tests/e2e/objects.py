@@ -5,14 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-Object = dict[str, Any]
+from devcluster.client_pod import RESTRICTED_CONTAINER, RESTRICTED_POD
 
-_CONTAINER = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}
-_POD = {"runAsNonRoot": True, "runAsUser": 65532, "runAsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+Object = dict[str, Any]
 
 
 def pod_spec(image: str, *arguments: str, **more: object) -> Object:
@@ -22,10 +17,10 @@ def pod_spec(image: str, *arguments: str, **more: object) -> Object:
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "args": list(arguments),
-        "securityContext": _CONTAINER,
+        "securityContext": RESTRICTED_CONTAINER,
         **more,
     }
-    return {"containers": [container], "securityContext": _POD, "terminationGracePeriodSeconds": 2}
+    return {"containers": [container], "securityContext": RESTRICTED_POD, "terminationGracePeriodSeconds": 2}
 
 
 def pod(name: str, spec: Object) -> Object:

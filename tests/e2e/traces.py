@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from devcluster.node.commands import SEARCH_PATH
+from devcluster.apt import SEARCH_PATH
 
 _FOLDERS = (
     *("/run/netns", "/run/containerd", "/run/cni", "/var/lib/cni", "/var/lib/kubelet", "/var/lib/containerd"),

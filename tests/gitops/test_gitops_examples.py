@@ -11,6 +11,7 @@ import yaml
 
 from devcluster.control_plane import ControlPlane, KubectlFailed
 from devcluster.installation import ROOT
+from tests.chart.helm import make_helm
 from tests.gitops.argo_files import ARGO, CONFIG_MAP, LAYOUT
 from tests.gitops.upstream_crds import upstream_crds
 
@@ -18,6 +19,11 @@ GITOPS = ARGO.parent
 EXAMPLES = sorted(path for path in GITOPS.rglob("*.yaml") if not path.is_relative_to(LAYOUT))
 APPS = sorted((ARGO / "app-of-apps" / "apps").glob("*.yaml"))
 PATCH = ("patch", "configmap", "argocd-cm", "--namespace=argocd", "--type=merge", "--patch-file")
+RELEASES = [
+    ARGO / "application.yaml",
+    ARGO / "app-of-apps" / "apps" / "1-chart.yaml",
+    GITOPS / "flux" / "release" / "release.yaml",
+]
 NAMESPACES = ("argocd", "flux-system", "fairlead-system")
 
 
@@ -68,6 +74,19 @@ async def _data(upstream: ControlPlane, before: dict[str, str]) -> set[str]:
 
 def _documents(*paths: Path) -> list[dict[str, Any]]:
     return [document for path in paths for document in yaml.safe_load_all(path.read_text())]
+
+
+@pytest.mark.parametrize("path", RELEASES, ids=lambda path: str(path.relative_to(GITOPS)))
+async def test_the_chart_takes_the_values_of_the_example(path: Path, tmp_path: Path) -> None:
+    """Argo CD renders again and again without a cluster: whatever were new each time, it would apply each time."""
+    helm = make_helm(tmp_path)
+    (release,) = [each for each in _documents(path) if each["kind"] in {"Application", "HelmRelease"}]
+    argo = release["kind"] == "Application"
+    values = release["spec"]["source"]["helm"]["valuesObject"] if argo else release["spec"]["values"]
+    rendered = [await helm.render(values), await helm.render(values)]
+    assert rendered[0]
+    if argo:
+        assert rendered[0] == rendered[1]
 
 
 def test_the_waves_bring_kinds_then_chart_then_providers_then_policies() -> None:

@@ -13,18 +13,32 @@ from tests.standalone.running import free_port
 pytestmark = pytest.mark.timeout(900)  # the first test may build it
 
 EXAMPLES = {"/etc/fairlead/resources": ROOT / "examples" / "quickstart"}
+READY_SECONDS = 3.0
+ATTEMPTS = 3
+"""Of which one must do: the machine may be busy with something else."""
 QUESTION = {"model": "auto", "max_tokens": 3, "messages": [{"role": "user", "content": "Which way?"}]}
 
 
-def test_a_router_answers_and_says_how_long_its_start_took(contents: Unpacked, tmp_path: Path) -> None:
+def test_a_router_is_ready_three_seconds_after_its_container_starts_and_answers(
+    contents: Unpacked, tmp_path: Path
+) -> None:
+    took = [_answered_by_a_router(contents, tmp_path)]
+    while min(took) >= READY_SECONDS and len(took) < ATTEMPTS:
+        took.append(_answered_by_a_router(contents, tmp_path))
+    print(f"router ready {min(took):.2f} s after its container was started")
+    assert min(took) < READY_SECONDS
+
+
+def _answered_by_a_router(contents: Unpacked, scratch: Path) -> float:
+    """Seconds until it was ready."""
     port, admin = free_port(), free_port()
     words = ["serve", "--resources", "/etc/fairlead/resources", "--port", str(port), "--admin-port", str(admin)]
-    with running(contents, tmp_path, *words, mounts=EXAMPLES) as router:
+    with running(contents, scratch, *words, mounts=EXAMPLES) as router:
         seconds = router.wait_until(lambda: answers(f"http://127.0.0.1:{port}/health/ready") is not None, "ready")
-        print(f"router ready {seconds:.2f} s after its container was started")
         answer = answers(f"http://127.0.0.1:{port}/v1/chat/completions", QUESTION)
         assert len(answer["choices"][0]["message"]["content"].split()) == 3
     assert router.process.returncode == 0
+    return seconds
 
 
 def test_a_classifier_has_its_encoder_and_needs_nothing_from_anywhere(contents: Unpacked, tmp_path: Path) -> None:

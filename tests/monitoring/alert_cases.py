@@ -42,6 +42,14 @@ def attempts(outcome: str, values: str) -> dict[str, str]:
     return {f'fairlead_attempts_total{{{MODEL},outcome="{outcome}"}}': values}
 
 
+def matched(values: str) -> dict[str, str]:
+    return {f'model_router_routing_rule_matches_total{{{ROUTER},policy="team/route"}}': values}
+
+
+def fell_back(cause: str, values: str) -> dict[str, str]:
+    return {f'fairlead_fallbacks_total{{{ROUTER},policy="team/route",cause="{cause}"}}': values}
+
+
 def health(model: str, endpoint: str, values: str, at: str = ROUTER) -> dict[str, str]:
     return {f'model_router_model_health_score{{{at},model="{model}",endpoint="{endpoint}"}}': values}
 
@@ -218,6 +226,12 @@ CASES = [
         served("", "0+60x60") | attempts("Succeeded", "0+60x60") | attempts("Failed", "0+6x60"),
     ),
     Case(
+        "FairleadFallbacksFrequent",
+        matched("0+60x60") | fell_back("Error", "0+10x60") | fell_back("Broken", "0+10x60"),
+        matched("0+60x60") | fell_back("Error", "0+10x60"),
+        fires=f'{AT},policy="team/route"',
+    ),
+    Case(
         "FairleadRetriesWithheld",
         gauge("fairlead_retries_withheld_total", "0+60x60", f'{ROUTER},provider="team/acme"'),
         gauge("fairlead_retries_withheld_total", "0+1x60", f'{ROUTER},provider="team/acme"'),
@@ -240,9 +254,10 @@ CASES = [
         gauge("fairlead_requests_queued", "3x7 0 3x7 0 3x7 0 3x7 0 3x7 0 3x7 0 3x7"),
     ),
     Case("FairleadOverheadHigh", overhead("0+70x80"), overhead("0+61x80")),
-    Case(
+    Case(  # FairleadStoreAway speaks of the store, and hides nothing else
         "FairleadDegraded",
-        gauge("fairlead_degraded", "1x60", f'{ROUTER},component="classifier"'),
+        gauge("fairlead_degraded", "1x60", f'{ROUTER},component="classifier"')
+        | gauge("fairlead_store_available", "0x60"),
         gauge("fairlead_degraded", "1x60", f'{ROUTER},component="store"') | gauge("fairlead_store_available", "0x60"),
         fires=f'{ROUTER},component="classifier"',
     ),

@@ -34,6 +34,12 @@ def test_a_page_says_what_whoever_is_woken_needs(name: str) -> None:
     assert f"| [{name}]({name}.md) | {alerts()[name]['labels']['severity']} |" in INDEX
 
 
+def test_commands_wait_until_a_forwarded_port_is_open() -> None:
+    lines = [line for path in PAGES.glob("*.md") for line in path.read_text().splitlines() if "port-forward" in line]
+    assert lines
+    assert [line for line in lines if "& sleep 2" not in line] == []
+
+
 @pytest.mark.parametrize("path", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)
 def test_every_link_leads_somewhere(path: Path) -> None:
     for target, anchor in re.findall(r"\]\(([^)#]+)(?:#([^)]*))?\)", path.read_text()):

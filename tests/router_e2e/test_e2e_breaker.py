@@ -27,6 +27,8 @@ async def test_a_breaker_opens_others_serve_and_a_probe_closes_it(upstream: Fake
         assert attempts(record) == [("zenith/small", "Succeeded", None)]
         assert record["candidates"][0]["removed"]["by"] == "CircuitBreaker"
         assert record["state"][0]["key"] == "breaker:team/acme/small@main"
+        for cause, count in (("Error", 2), ("Broken", 1)):
+            assert await router.metric("fairlead_fallbacks_total", policy="team/route", cause=cause) == count
 
         await eventually(lambda: router.breaker("acme/small") == "HalfOpen", "half open")
         assert attempts(await router.record(await router.chat())) == [("acme/small", "Succeeded", None)]

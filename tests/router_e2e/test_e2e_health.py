@@ -197,3 +197,21 @@ async def test_endpoints_are_drawn_by_weight_and_the_draw_is_recorded(
             used[record["attempts"][0]["endpoint"]] += 1
         assert used["a"] >= 5
         assert used["b"] >= 5
+
+
+async def test_others_get_their_turns_while_a_router_tells_of_many_endpoints(upstream: FakeUpstream) -> None:
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with serving(*(provider(upstream.url, name=f"p{number}") for number in range(100))) as router:
+        others = asyncio.create_task(take_turns())
+        told = [each.provider async for each in router.running.context.pipeline.endpoint_conditions()]
+        others.cancel()
+        assert len(await conditions(router)) == 100
+    assert told == sorted(f"team/p{number}" for number in range(100))
+    assert turns >= 5

@@ -198,7 +198,12 @@ def test_a_snapshot_file_is_served_and_kept_for_a_start_without_it(tmp_path: Pat
         assert answers(running) == "two"
         _, said = running.get("/-/config", admin=True)
         assert (said["source"], said["revision"]) == ("last-good", 5)
-        assert "No such file" in said["doors"]["file"]["error"]
+
+        def missed() -> bool:
+            doors = running.get("/-/config", admin=True)[1]["doors"]
+            return "No such file" in (doors.get("file", {}).get("error") or "")
+
+        wait_for(missed, "the file to be missed")
         write_snapshot(snapshot, revision=4)
         wait_for(lambda: running.get("/-/config", admin=True)[1]["lastRejected"], "the older file to be refused")
         assert running.get("/-/config", admin=True)[1]["lastRejected"]["reason"] == "Stale"

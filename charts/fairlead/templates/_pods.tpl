@@ -86,6 +86,32 @@ spec:
 {{ end }}
 {{- end -}}
 
+{{/* Authorities of the user's own: the variable that Python's TLS reads, and the file that it names. */}}
+{{- define "fairlead.trustEnv" -}}
+{{- if .Values.tls.trust.configMap -}}
+- name: SSL_CERT_FILE
+  value: /etc/fairlead/trust/ca.crt
+{{- end -}}
+{{- end -}}
+
+{{- define "fairlead.trustMount" -}}
+{{- if .Values.tls.trust.configMap -}}
+- {name: trust, mountPath: /etc/fairlead/trust, readOnly: true}
+{{- end -}}
+{{- end -}}
+
+{{- define "fairlead.trustVolume" -}}
+{{- with .Values.tls.trust -}}
+{{- if .configMap -}}
+- name: trust
+  configMap:
+    name: {{ .configMap }}
+    items:
+      - {key: {{ .key | quote }}, path: ca.crt}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Of a router: with autoscaling there may be more than one at any time. */}}
 {{- define "fairlead.routerReplicas" -}}
 {{- if .Values.router.autoscaling.enabled -}}

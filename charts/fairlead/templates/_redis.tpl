@@ -5,8 +5,9 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Not empty where there is a password apart from the URL. A URL from a Secret has its own in it. */}}
 {{- define "fairlead.redisPassword" -}}
-{{- if and .Values.redis.passwordKey (include "fairlead.redisSecret" .) (include "fairlead.hasRedis" .) -}}yes{{- end -}}
+{{- if and .Values.redis.passwordKey (not .Values.redis.urlKey) (include "fairlead.redisSecret" .) (include "fairlead.hasRedis" .) -}}yes{{- end -}}
 {{- end -}}
 
 {{/* How routers and classifiers find their Redis: environment variables. */}}

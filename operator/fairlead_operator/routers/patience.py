@@ -29,7 +29,7 @@ class Patience(Generic[R]):
     """Remembers the last answer of each router."""
 
     def __init__(self, grace_seconds: float = GRACE_SECONDS) -> None:
-        self._grace = grace_seconds
+        self.grace_seconds = grace_seconds
         self._last: dict[str, tuple[R, float]] = {}
 
     def steady(self, reports: Iterable[R], now: float) -> tuple[R, ...]:
@@ -39,7 +39,7 @@ class Patience(Generic[R]):
         for report in reports:
             if report.reachable:
                 self._last[report.address] = (report, now)
-            elif report.address in known and now - known[report.address][1] < self._grace:
+            elif report.address in known and now - known[report.address][1] < self.grace_seconds:
                 self._last[report.address] = known[report.address]
             result.append(self._last.get(report.address, (report, now))[0])
         return tuple(result)

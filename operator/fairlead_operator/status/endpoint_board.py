@@ -75,12 +75,12 @@ class EndpointBoard:
         wanted: dict[str, EndpointHealth] = {}
         urgent = False
         for name in shown.endpoints.keys() | heard.keys():
-            new, old = rounded(heard.get(name, UNKNOWN_HEALTH)), shown.endpoints.get(name)
-            if old is not None and self._holds(shown, name, old, new, now):
+            old, new = shown.endpoints.get(name, UNKNOWN_HEALTH), rounded(heard.get(name, UNKNOWN_HEALTH))
+            if self._holds(shown, name, old, new, now):
                 wanted[name] = old
                 continue
-            urgent |= old is None or _severity(old) != _severity(new)
-            if name in heard:
+            urgent |= _severity(old) != _severity(new)
+            if new != UNKNOWN_HEALTH:  # what is not shown is unknown anyway, and would never be forgotten
                 wanted[name] = new
         if not urgent and (now - shown.at < self._numbers_seconds or not _apart(shown.endpoints, wanted)):
             return False

@@ -14,6 +14,5 @@ async def endpoint_health(request: web.Request) -> web.Response:
     ``retriesWithheld``: how many retries found no room in their provider's budget since the process began.
     """
     pipeline = request.app[CONTEXT].pipeline
-    return json_response(
-        {"endpoints": list(pipeline.endpoint_conditions()), "retriesWithheld": pipeline.retries_withheld}
-    )
+    endpoints = [each async for each in pipeline.endpoint_conditions()]
+    return json_response({"endpoints": endpoints, "retriesWithheld": pipeline.retries_withheld})

@@ -147,7 +147,7 @@ async def health_detailed(request: web.Request) -> web.Response:
         "breakers": {key: view.state for key, view in sorted(breakers.items()) if view.state != "Closed"},
         "endpoints": {
             f"{each.provider}@{each.name}": each.state
-            for each in pipeline.endpoint_conditions()
+            async for each in pipeline.endpoint_conditions()
             if each.state not in {"Healthy", "Unknown"}
         },
     }

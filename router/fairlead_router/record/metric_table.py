@@ -119,6 +119,13 @@ class Metric(Enum):
 
     OVERHEAD = _histogram("fairlead_overhead_seconds", "Time a request spent in the router itself.", _OVERHEADS)
     ATTEMPTS = _counter("fairlead_attempts", "Calls to providers, by how they ended.", "model", "outcome")
+    FALLBACKS = _counter(
+        "fairlead_fallbacks",
+        "Requests that went on to another model than with all well, by why: a cause as in fallbacks[].on, Broken "
+        "(breakers or checks kept them from those that come first), or Other.",
+        "policy",
+        "cause",
+    )
     RETRIES_WITHHELD = _counter(
         "fairlead_retries_withheld", "Retries that found no room in the retry budget of their provider.", "provider"
     )

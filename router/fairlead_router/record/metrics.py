@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from fairlead_contract.decision import Attempt, DecisionRecord, Outcome
 from fairlead_router.config.table import Table
+from fairlead_router.record.fallbacks import fallback_cause
 from fairlead_router.record.metric_table import Metric
 from fairlead_router.record.tallies import (
     MAX_SERIES,
@@ -44,6 +45,7 @@ class Metrics:
         self._matches = counter(Metric.RULE_MATCHES)
         self._overhead = histogram(Metric.OVERHEAD)
         self._attempts = counter(Metric.ATTEMPTS)
+        self._fallbacks = counter(Metric.FALLBACKS)
         self._tokens = counter(Metric.TOKENS)
         self._cost = counter(Metric.COST)
         self._calls = histogram(Metric.GEN_AI_OPERATION_DURATION)
@@ -88,6 +90,8 @@ class Metrics:
             self._matches.add((record.policy.key,))
         if not record.attempts:
             return
+        if record.policy is not None and (cause := fallback_cause(record)) is not None:
+            self._fallbacks.add((record.policy.key, cause))
         operation = OPERATION_NAMES.get(record.facts.request_type, "other")
         for attempt in record.attempts:
             self._count_attempt(attempt, operation, table)

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from devcluster.installation import ROOT, SYSTEM
 from devcluster.processes import Process
+from fairlead_crds.generate.crd import PENDING
 from tests.cluster.operator.world import (
     QUICK,
     TEST_LABEL,
@@ -50,7 +51,7 @@ async def test_with_roles_in_one_namespace_it_obeys_that_one_and_touches_no_othe
     await world.apply(policy("chat", "fast", namespace="scope-a", priority=5))
     await world.shows(ours[1], "Ready", "True")
     assert [version_of(await world.read(each)) for each in theirs] == before
-    assert not any([(await world.read(each)).get("status") for each in theirs])
+    assert [(await world.read(each))["status"] for each in theirs] == 2 * [{"conditions": [PENDING]}]
     (router,) = world.installation.routers
     assert "scope-b" not in await world.text_of(f"{router.admin}/-/config")
     assert "forbidden" not in operator.log.read_text()

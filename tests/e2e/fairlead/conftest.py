@@ -61,6 +61,7 @@ def installed(cluster: Cluster) -> Installed:
         cluster.load_image(Path(each.archive))
     release = Release(cluster.kubeconfig, environment=cluster.environment)
     values = values_for(image.name, redis=redis.name)
+    release.forget_interrupted()
     release.install(values)
     release.apply(EXAMPLES)
     release.wait_until_ready(EXAMPLES)

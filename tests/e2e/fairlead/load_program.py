@@ -1,8 +1,8 @@
 """Runs in a pod and needs nothing but Python: asks the routers without end and writes down what became of every request.
 
 As SDKs of OpenAI do, a request whose connection broke before an answer began is sent again, at most twice; that is counted
-apart. Whatever else is not a whole answer with status 200 has failed. A file named ``stop`` ends it, a time limit too; then the
-summary is the last line printed.
+apart. Whatever else is not a whole answer with status 200 and without an error has failed. A file named ``stop`` ends it, a
+time limit too; then the summary is the last line printed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from urllib.parse import urlsplit
 _URL = urlsplit(os.environ["BASE_URL"])
 _SECONDS = float(os.environ["MOST_SECONDS"])
 _FOLDER = Path("/tmp")
-_PAUSE, _AGAIN, _TIMEOUT = 0.1, 0.5, 30.0
+_PAUSE, _TIMEOUT = 0.1, 30.0
+_AGAIN = 0.5
+"""Seconds before a request is sent a second time; twice as long before a third."""
 _TRIES = 3
 _KEPT = 20
 _DONE = b"data: [DONE]"
@@ -86,7 +88,8 @@ def ask(
     except (OSError, http.client.HTTPException) as error:
         connection.close()
         raise Broken(f"cut after status {answer.status}: {error!r}") from error
-    if answer.status != 200 or (stream and _DONE not in text) or (not stream and b'"choices"' not in text):
+    whole = _DONE in text and b'"error"' not in text if stream else b'"choices"' in text
+    if answer.status != 200 or not whole:
         connection.close()
         raise Broken(f"status {answer.status}: {text[-300:].decode(errors='replace')}")
     model = answer.headers["x-fairlead-model"]
@@ -115,7 +118,7 @@ def work(counts: Counts, stopping: threading.Event, *, stream: bool, keep: bool)
                 else:
                     with counts.lock:
                         counts.retried += 1
-                    time.sleep(_AGAIN)
+                    time.sleep(_AGAIN * 2 ** (attempt - 1))
             else:
                 counts.answer(model, time.monotonic() - started, streamed=stream)
                 break
@@ -124,6 +127,7 @@ def work(counts: Counts, stopping: threading.Event, *, stream: bool, keep: bool)
 def main() -> None:
     """Until told to stop."""
     counts, stopping = Counts(), threading.Event()
+    threading.excepthook = lambda ended: counts.fail(f"a client ended: {ended.exc_value!r}")
     kinds = [(False, True)] * 3 + [(False, False)] + [(True, True)] * 2
     threads = [
         threading.Thread(target=work, args=(counts, stopping), kwargs={"stream": stream, "keep": keep})

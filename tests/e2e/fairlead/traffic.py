@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster.client_pod import base_url, client_pod
 from devcluster.release import Release, ReleaseFailed
+from tests.e2e.person import wait_for
 
 _PROGRAM = Path(__file__).with_name("load_program.py")
 _MOST_SECONDS = 420
@@ -38,7 +37,7 @@ class Seen:
 
 
 class Traffic:
-    """About forty requests a second, whole and streamed, on kept and on new connections, through the Service's name."""
+    """About twenty requests a second, whole and streamed, on kept and on new connections, through the Service's name."""
 
     def __init__(self, release: Release, namespace: str, image: str) -> None:
         """Starts; returns when the first hundred are answered."""
@@ -51,7 +50,7 @@ class Traffic:
         pod["spec"]["containers"][0]["volumeMounts"] = [{"name": "tmp", "mountPath": "/tmp"}]
         release.kubectl("apply", "--filename=-", input=json.dumps(pod))
         release.kubectl("wait", "pod", self._name, self._where, "--for=condition=Ready", "--timeout=60s")
-        eventually(lambda: self.seen().answered >= 100, "the first hundred requests are answered")
+        wait_for(lambda: self.seen().answered >= 100, "the first hundred requests are answered")
 
     def seen(self) -> Seen:
         """Until now. Takes an API server that answers; raises ``ReleaseFailed``."""
@@ -64,7 +63,7 @@ class Traffic:
             raise
 
     def stop(self) -> Seen:
-        """All of it, when the last answer is there."""
+        """All of it, when the last answer is there. Raises ``ReleaseFailed`` if the clients have ended before."""
         self._release.kubectl("exec", self._name, self._where, "--", "touch", "/tmp/stop")
         phase = "--for=jsonpath={.status.phase}=Succeeded"
         self._release.kubectl("wait", "pod", self._name, self._where, phase, "--timeout=60s")
@@ -73,15 +72,6 @@ class Traffic:
     def remove(self) -> None:
         """The pod too, whatever it does."""
         self._release.kubectl("delete", "pod", self._name, self._where, "--ignore-not-found", "--grace-period=1")
-
-
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> float:
-    """Wait for it; returns how long it took, in seconds."""
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < seconds, f"{what}: not within {seconds:g} s"
-        time.sleep(0.1)
-    return time.monotonic() - started
 
 
 def ask(address: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import aiohttp
@@ -15,8 +15,9 @@ from aiohttp.test_utils import TestServer
 
 from fairlead_crds.kinds.model_provider import BreakerState, EndpointState
 from fairlead_operator.metrics import Metrics
-from fairlead_operator.routers.endpoint_watch import EndpointWatch, pause_seconds
+from fairlead_operator.routers.endpoint_watch import EndpointWatch, grace_seconds, pause_seconds
 from fairlead_operator.routers.endpoints import EndpointPoller, EndpointReport, by_provider, endpoint_report_of
+from fairlead_operator.routers.patience import GRACE_SECONDS, Patience
 from fairlead_operator.status.endpoints import Sighting, combine
 
 PLACE = ("team-a/openai", "main")
@@ -186,13 +187,34 @@ def test_the_more_there_is_to_tell_the_less_often_routers_are_asked(
     assert [pause_seconds(endpoints, draw) for draw in (0.0, 1.0)] == pytest.approx([shortest, longest])
 
 
-async def test_without_any_router_it_is_soon_said_that_nothing_is_known(http: aiohttp.ClientSession) -> None:
-    told = asyncio.Event()
-    watch = EndpointWatch(EndpointPoller(Metrics()), clock=asyncio.get_running_loop().time, draw=lambda: 0.0)
-    running = asyncio.create_task(watch.run(http, lambda: (), told.set))
+@pytest.mark.parametrize("endpoints", [0, 1000, 100_000])
+@pytest.mark.parametrize("draw", [0.0, 0.5, 1.0])
+def test_however_seldom_routers_are_asked_one_late_answer_is_forgiven_and_not_two(endpoints: int, draw: float) -> None:
+    pause, late = pause_seconds(endpoints, draw), 2.0
+    router = EndpointReport("http://1", {PLACE: SIGHTING})
+    silent = EndpointReport("http://1", reachable=False)
+    patience = Patience[EndpointReport](grace_seconds(pause))
+    patience.steady([router], 0.0)
+    assert patience.steady([silent], pause + late) == (router,)
+    assert patience.steady([silent], 4 * pause + GRACE_SECONDS) == (silent,)
+
+
+async def test_what_was_written_stands_until_no_router_has_answered_for_a_while(http: aiohttp.ClientSession) -> None:
+    now = 0.0
+    told, asked = asyncio.Event(), asyncio.Event()
+
+    def nobody() -> Sequence[str]:
+        asked.set()
+        return ()
+
+    watch = EndpointWatch(EndpointPoller(Metrics()), clock=lambda: now, draw=lambda: 0.0)
+    running = asyncio.create_task(watch.run(http, nobody, told.set))
     try:
-        assert states(watch) is None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
+            await asked.wait()
+            await asyncio.sleep(0.2)
+            assert states(watch) is None
+            now = GRACE_SECONDS
             await told.wait()
         assert states(watch) == []
     finally:

@@ -131,6 +131,18 @@ def test_a_provider_that_routers_do_not_have_any_more_is_forgotten() -> None:
     assert board.observed().shown == {}
 
 
+@pytest.mark.parametrize("last", [WELL, BROKEN, UNKNOWN_HEALTH])
+def test_nothing_is_remembered_of_providers_that_came_and_went(last: EndpointHealth) -> None:
+    board = EndpointBoard(calm_seconds=10, idle_seconds=20)
+    for number in range(50):
+        board.take({f"team-a/p{number}": {"main": WELL}}, 100.0 * number)
+        board.take({f"team-a/p{number}": {"main": last}}, 100.0 * number + 1)
+        board.take({f"team-a/p{number}": {"main": last}}, 100.0 * number + 30)
+    board.take({}, 10_000.0)
+    board.take({}, 10_100.0)
+    assert board.observed().shown == {}
+
+
 def test_an_endpoint_that_was_renamed_is_forgotten_and_its_successor_shown() -> None:
     board = board_with(BROKEN)
     new: dict[str, Endpoints] = {KEY: {"other": WELL}}

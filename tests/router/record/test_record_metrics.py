@@ -78,6 +78,16 @@ def test_a_policy_counts_the_requests_it_decided() -> None:
     assert value(metrics, "model_router_routing_rule_matches_total", policy="team-a/main") == 2
 
 
+def test_a_policy_counts_the_requests_that_went_on_to_another_model_and_why() -> None:
+    metrics = Metrics()
+    failed = attempt(model="a", outcome=Outcome.TIMED_OUT, cause="Timeout")
+    for policy in (policy_used(), None):
+        count(metrics, a_record(chosen="m", plan=("a", "m"), attempts=(failed, attempt()), policy=policy))
+    count(metrics, a_record(chosen="a", plan=("a",), attempts=(failed,), policy=policy_used()))
+    assert value(metrics, "fairlead_fallbacks_total", policy="team-a/main", cause="Timeout") == 1
+    assert sum(number for (name, _), number in samples(metrics).items() if name == "fairlead_fallbacks_total") == 1
+
+
 def test_a_gauge_is_read_whenever_somebody_asks() -> None:
     metrics, now = Metrics(), [1.0]
     metrics.gauge(Metric.IN_FLIGHT, lambda: now[0])

@@ -87,7 +87,9 @@ class ApiDoor:
         content = None if found is None else (found.get("data"), found.get("binaryData"))
         if kind in self._content and self._content[kind] == content:
             return
-        if found is None or is_blank(found):
+        if kind == SECRET and found is not None and is_blank(found) and self._credentials is None:
+            self._fine(kind)  # as a chart makes it; the operator leaves it so until there is a credential
+        elif found is None or is_blank(found):
             what = "does not exist" if found is None else "is empty"
             logger.warning("%s", self._trouble(kind, f"it {what}; what was read last stays in force"))
         elif kind == CONFIG_MAP:
