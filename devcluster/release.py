@@ -47,7 +47,9 @@ class Release:
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def install(self, values: Mapping[str, Any], *, chart: Path = CHART, seconds: int = 180) -> None:
-        """Install or upgrade, and wait until all pods are ready. The namespace refuses pods that are not `restricted`.
+        """Install or upgrade, and wait until all pods are ready and those they replace gone.
+
+        The namespace refuses pods that are not `restricted`. Pods that are on their way out still answer while they drain.
 
         Raises ``ReleaseFailed`` with what the pods said where they are the reason.
         """
@@ -60,6 +62,10 @@ class Release:
             )
         except ReleaseFailed as error:
             raise ReleaseFailed(f"{error}\n{self.troubles()}") from error
+        for pod in self._found_pods():
+            if "deletionTimestamp" in pod["metadata"]:
+                name = f"pod/{pod['metadata']['name']}"
+                self.kubectl("wait", name, f"--namespace={self.namespace}", "--for=delete", f"--timeout={seconds}s")
 
     def forget_interrupted(self) -> None:
         """Let go of an install or upgrade whose helm was killed: the next one would refuse, as that one might still run.
@@ -85,11 +91,9 @@ class Release:
 
     def pods(self, component: str) -> list[str]:
         """Names of its pods that run and are not about to end."""
-        selector = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/component={component}"
-        found = self.json("pods", f"--namespace={self.namespace}", f"--selector={selector}")["items"]
         return [
             pod["metadata"]["name"]
-            for pod in found
+            for pod in self._found_pods(f",app.kubernetes.io/component={component}")
             if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
         ]
 
@@ -110,6 +114,11 @@ class Release:
             except ReleaseFailed as error:
                 told.append(str(error))
         return "\n".join(told)
+
+    def _found_pods(self, more: str = "") -> list[Any]:
+        selector = f"--selector=app.kubernetes.io/instance={self.name}{more}"
+        found: list[Any] = self.json("pods", f"--namespace={self.namespace}", selector)["items"]
+        return found
 
     def _run(self, name: str, *arguments: str | Path, input: str | None = None) -> str:
         command = [str(program(name)), *map(str, arguments)]

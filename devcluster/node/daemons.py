@@ -111,9 +111,12 @@ class Daemon:
 
 def start_time(pid: int) -> str | None:
     """In ticks since boot; ``None`` for a process that is not there, or dead and not yet collected."""
+    process = Path(f"/proc/{pid}")
     try:
         # The name, in parentheses, may hold anything.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        # Its first thread may be dead while others still hold its ports and files.
+        ended = fields[0] in "ZX" and len(os.listdir(process / "task")) <= 1
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] in "ZX" else fields[19]
+    return None if ended else fields[19]

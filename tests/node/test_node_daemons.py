@@ -96,3 +96,17 @@ def test_waiting_for_one_that_ends_says_what_its_log_says(place: Place) -> None:
     failing.start()
     with pytest.raises(ClusterFailed, match=r"(?s)failing ended before it was healthy.*no such flag: --frobnicate"):
         failing.wait_until(lambda: False, "it was healthy", 10.0)
+
+
+def test_one_whose_first_thread_alone_has_ended_still_runs_as_it_holds_its_ports(place: Place) -> None:
+    thread_lives_on = "threading.Thread(target=time.sleep, args=(600,)).start(); ctypes.CDLL(None).pthread_exit(None)"
+    daemon = Daemon("beheaded", [sys.executable, "-c", f"import ctypes, threading, time; {thread_lives_on}"], place)
+    daemon.start()
+    try:
+        status = Path(f"/proc/{daemon.pid}/status")
+        while "State:\tZ" not in status.read_text():
+            time.sleep(0.02)
+        assert daemon.pid is not None
+    finally:
+        daemon.kill()
+    assert daemon.pid is None

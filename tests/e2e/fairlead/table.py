@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from fairlead_contract.generated import between_marks, table
@@ -30,8 +30,8 @@ class Row:
 def read_rows(text: str) -> list[Row]:
     """The rows between the marks."""
     inside = text.partition(f"<!-- {_MARKS}:begin -->")[2].partition(f"<!-- {_MARKS}:end -->")[0]
-    lines = [line.strip().strip("|").split("|") for line in inside.splitlines()[2:] if line.startswith("|")]
-    return [Row(*(cell.strip() for cell in cells)) for cells in lines if len(cells) == len(fields(Row))]
+    rows = [line.strip("|").split("|") for line in inside.splitlines() if line.startswith("|")]
+    return [Row(*(cell.strip() for cell in cells)) for cells in rows[2:]]
 
 
 def with_rows(text: str, measured: Iterable[Row], order: Iterable[str]) -> str:

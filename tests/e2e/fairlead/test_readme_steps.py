@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,15 +46,25 @@ def follow(installed: Installed, repository: str, tag: str) -> list[str]:
     return done.stdout.split(_BETWEEN)
 
 
-def test_every_step_does_what_it_says_and_nothing_is_left(installed: Installed) -> None:
-    repository, _, tag = installed.image.rpartition(":")
+@pytest.fixture
+def uninstalled(installed: Installed) -> Iterator[Installed]:
+    """Without the release that all other tests share; with it again afterwards."""
     release = installed.release
     release.kubectl("delete", "--ignore-not-found", f"--filename={EXAMPLES}")
     release.helm("uninstall", release.name, "--wait", "--ignore-not-found")
     release.kubectl("delete", "namespace", release.namespace, "--ignore-not-found")
+    yield installed
+    release.install(installed.values)
+    release.apply(EXAMPLES)
+    release.wait_until_ready(EXAMPLES)
+
+
+def test_every_step_does_what_it_says_and_nothing_is_left(uninstalled: Installed) -> None:
+    repository, _, tag = uninstalled.image.rpartition(":")
+    release = uninstalled.release
     before = set(release.kubectl("get", "namespaces", "--output=name").split())
 
-    _, declared, asked, shifted, broken, _ = follow(installed, repository, tag)
+    _, declared, asked, shifted, broken, _ = follow(uninstalled, repository, tag)
 
     assert re.search(r"routingpolicy.*/chat\s+Weighted.*True", declared)
     assert re.search(r"modelprovider.*/harbour.*True", declared)
