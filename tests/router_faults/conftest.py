@@ -6,28 +6,23 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.fault_reports import FaultReports
 from tests.router_faults.load import Measured
-from tests.router_faults.table import DOCUMENT, Row, read_rows, with_rows
-
-_reports = FaultReports("router_fault", DOCUMENT, Row, read_rows, with_rows)
+from tests.router_faults.table import FAULTS
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark."""
-    config.addinivalue_line(
-        "markers", "router_fault(name, meanwhile): a fault of a provider, for the table in docs/reliability.md"
-    )
+    FAULTS.configure(config)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Remember what was measured."""
-    _reports.gather(report)
+    FAULTS.gather(report)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the table, if asked to."""
-    _reports.write(session)
+    FAULTS.write(session)
 
 
 @pytest.fixture
@@ -37,15 +32,10 @@ def record(
     """Puts what a test measured beside the words of its mark."""
 
     def put(measured: Measured) -> None:
-        mark = request.node.get_closest_marker("router_fault")
-        assert mark is not None, "a test that records a fault is marked as one"
-        numbers = (
-            measured.requests,
-            measured.failed,
-            measured.retried,
-            measured.fallback_percent,
-            measured.recovery_seconds,
+        figures = (
+            *(str(measured.requests), str(measured.failed), str(measured.retried)),
+            *(f"{measured.fallback_percent} %", f"{measured.recovery_seconds:.1f} s"),
         )
-        record_property(_reports.name, [*mark.args, *numbers])
+        record_property(*FAULTS.property_of(request, *figures))
 
     return put

@@ -10,27 +10,23 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from devcluster.installation import Installation
-from tests.cluster.faults.table import DOCUMENT, Row, read_rows, with_rows
+from tests.cluster.faults.table import FAULTS
 from tests.cluster.faults.world import Record, World, world_on
-from tests.fault_reports import FaultReports
-
-_FAULTS = "a fault: its name and what happens meanwhile, for the table in docs/operations.md"
-_reports = FaultReports("fault", DOCUMENT, Row, read_rows, with_rows)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark."""
-    config.addinivalue_line("markers", f"fault(name, meanwhile): {_FAULTS}")
+    FAULTS.configure(config)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Remember what was measured."""
-    _reports.gather(report)
+    FAULTS.gather(report)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the table, if asked to."""
-    _reports.write(session)
+    FAULTS.write(session)
 
 
 @pytest.fixture
@@ -38,9 +34,7 @@ def record(request: pytest.FixtureRequest, record_property: Callable[[str, objec
     """Puts the outcome of the test beside the words of its mark."""
 
     def put(recovery_seconds: float, failed_requests: int) -> None:
-        mark = request.node.get_closest_marker("fault")
-        assert mark is not None, "a test that records a fault is marked as one"
-        record_property(_reports.name, [*mark.args, failed_requests, recovery_seconds])
+        record_property(*FAULTS.property_of(request, str(failed_requests), f"{recovery_seconds:.1f} s"))
 
     return put
 

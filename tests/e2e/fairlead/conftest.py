@@ -14,26 +14,23 @@ from devcluster.images.redis import find_redis_image
 from devcluster.node.cluster import Cluster
 from devcluster.release import Release
 from devcluster.showcase import DEMO, EXAMPLES, values_for
-from tests.e2e.fairlead.table import DOCUMENT, Row, read_rows, with_rows
+from tests.e2e.fairlead.table import FAULTS
 from tests.e2e.fairlead.traffic import FALLBACK, Seen, Traffic
-from tests.fault_reports import FaultReports
-
-_reports = FaultReports("cluster_fault", DOCUMENT, Row, read_rows, with_rows)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark."""
-    config.addinivalue_line("markers", "cluster_fault(name, meanwhile): a fault, for the table in docs/reliability.md")
+    FAULTS.configure(config)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Remember what was measured."""
-    _reports.gather(report)
+    FAULTS.gather(report)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the table, if asked to."""
-    _reports.write(session)
+    FAULTS.write(session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +80,11 @@ def record(
     """Puts what a test measured beside the words of its mark."""
 
     def put(seen: Seen, recovery_seconds: float) -> None:
-        mark = request.node.get_closest_marker("cluster_fault")
-        assert mark is not None, "a test that records a fault is marked as one"
         share = 100 * seen.by_model.get(FALLBACK, 0) / max(1, seen.answered)
-        numbers = (
+        figures = (
             *(str(seen.answered + seen.failed), str(seen.failed), str(seen.retried)),
             *(f"{share:.0f} %", f"{seen.slowest:.1f} s", f"{recovery_seconds:.1f} s"),
         )
-        record_property(_reports.name, [*mark.args, *numbers])
+        record_property(*FAULTS.property_of(request, *figures))
 
     return put
