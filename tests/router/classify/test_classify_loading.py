@@ -288,7 +288,9 @@ async def test_bundles_are_swapped_under_traffic_and_no_request_notices(tmp_path
     for version in ("1", "2", "3"):
         seen = len(digests)
         await until(lambda seen=seen: len(digests) > seen + 20)  # type: ignore[misc]
-        bundle.write_text(version)
+        draft = tmp_path / "draft"
+        draft.write_text(version)
+        draft.replace(bundle)  # whole, as nothing here has a digest by which half of it would be refused
         await until(lambda version=version: service.learned.digest == version)  # type: ignore[misc,union-attr]
     await asking
     following.cancel()
