@@ -24,6 +24,8 @@ from devcluster.kubeconfig import write_kubeconfig
 from devcluster.processes import Process
 
 # Below the ports that Linux hands out to clients: one of them could otherwise take that of a server that is being restarted.
+SERVICE_RANGE = "10.96.0.0/16"
+"""Of ClusterIPs."""
 _PORTS = range(20_000, 32_000)
 _SECOND = aiohttp.ClientTimeout(total=1)
 _MINUTE = aiohttp.ClientTimeout(total=60)
@@ -294,7 +296,7 @@ def api_server_flags(certificates: Certificates, etcd_url: str) -> list[str]:
     """What any API server of ours is told, with nodes or without."""
     return [
         f"--etcd-servers={etcd_url}",
-        "--service-cluster-ip-range=10.96.0.0/16",
+        f"--service-cluster-ip-range={SERVICE_RANGE}",
         f"--client-ca-file={certificates.authority.public}",
         f"--tls-cert-file={certificates.api_server.public}",
         f"--tls-private-key-file={certificates.api_server.key}",

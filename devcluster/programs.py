@@ -84,6 +84,9 @@ MODULES: Mapping[str, Module] = {
         # As a Go module, 3.16.0 is called v0.316.0.
         stamp={"github.com/prometheus/common/version.Version": "{0}"},
     ),
+    "kube-router": Module(
+        packages={"kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"}, seconds=180
+    ),
     "pause": Module(packages={"pause": "."}, seconds=5),
     "probe": Module(packages={"probe": "."}, seconds=30),
 }
