@@ -23,9 +23,9 @@ from devcluster.certificates import Certificates, Pair, make_certificates
 from devcluster.kubeconfig import write_kubeconfig
 from devcluster.processes import Process
 
-# Below the ports that Linux hands out to clients: one of them could otherwise take that of a server that is being restarted.
 SERVICE_RANGE = "10.96.0.0/16"
 """Of ClusterIPs."""
+# Below the ports that Linux hands out to clients: one of them could otherwise take that of a server that is being restarted.
 _PORTS = range(20_000, 32_000)
 _SECOND = aiohttp.ClientTimeout(total=1)
 _MINUTE = aiohttp.ClientTimeout(total=60)

@@ -35,7 +35,10 @@ class FaultTable:
         """What a test records for ``gather``: the words of its mark, and what it measured."""
         mark = request.node.get_closest_marker(self.mark)
         assert mark is not None, "a test that records a fault is marked as one"
-        return self.mark, (*mark.args, *figures)
+        row = (*mark.args, *figures)
+        assert len(row) == len(self._head)
+        assert not any("|" in cell for cell in row), "cells are read back by that"
+        return self.mark, row
 
     def gather(self, report: pytest.TestReport) -> None:
         """From ``pytest_runtest_logreport``; with xdist that runs where reports are gathered."""
@@ -48,9 +51,7 @@ class FaultTable:
         """From ``pytest_sessionfinish``: write the table, if asked to, in the process that gathered the reports."""
         if not os.environ.get("FAIRLEAD_WRITE_DOCS") or hasattr(session.config, "workerinput") or not self._measured:
             return
-        text = self.document.read_text()
-        order = dict.fromkeys((*(row[0] for row in self.rows(text)), *self._measured))
-        self.document.write_text(self.with_rows(text, self._measured.values(), order))
+        self.document.write_text(self.with_rows(self.document.read_text(), self._measured.values()))
 
     def rows(self, text: str) -> list[Row]:
         """Those of the table in ``text``."""
@@ -58,13 +59,14 @@ class FaultTable:
         lines = [line.strip("|").split("|") for line in inside.splitlines() if line.startswith("|")]
         return [tuple(cell.strip() for cell in cells) for cells in lines[2:]]
 
-    def with_rows(self, text: str, measured: Iterable[Row], order: Iterable[str]) -> str:
-        """``text`` with newly measured rows in the place of old ones; faults that are not in ``order`` are dropped.
+    def with_rows(self, text: str, measured: Iterable[Row]) -> str:
+        """``text`` with newly measured rows in the place of old ones or after them.
 
-        Raises ``ValueError`` if ``text`` lacks the marks.
+        A run may measure some faults only, so rows of faults that are no more are for people to remove. Raises ``ValueError``
+        if ``text`` lacks the marks.
         """
         rows = {row[0]: row for row in (*self.rows(text), *measured)}
-        return between_marks(text, self._between, table(self._head, [rows[fault] for fault in order if fault in rows]))
+        return between_marks(text, self._between, table(self._head, rows.values()))
 
     def marked_in(self, *modules: ModuleType) -> set[Row]:
         """Name and meanwhile of all faults that tests of some modules bear, parameters of theirs included."""

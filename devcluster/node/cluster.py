@@ -235,8 +235,10 @@ class Cluster:
         self._record(name).stop()
 
     def _stop_all(self) -> None:
-        """Those that would repair what goes away first; all but containerd, which still holds the pods."""
+        """Those that would repair what goes away first, and what somebody added; not containerd: it still holds the pods."""
         first = [self._record(name) for name in ("kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager")]
+        names = {record.stem for record in self.place.processes.glob("*.pid")}
+        first += [Daemon(name, (), self.place) for name in sorted(names.difference(COMPONENTS))]
         with ThreadPoolExecutor(len(first)) as pool:
             list(pool.map(lambda daemon: daemon.stop(3.0), first))
         for name in ("kube-apiserver", "etcd"):

@@ -15,6 +15,7 @@ import pytest
 from devcluster.node.archive import write_archive
 from devcluster.node.cluster import Cluster
 from devcluster.programs import program
+from tests.e2e.firewall import remove_firewall
 
 KEEP = "FAIRLEAD_E2E_KEEP"
 
@@ -22,6 +23,11 @@ KEEP = "FAIRLEAD_E2E_KEEP"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """``test_down`` needs a machine without a cluster, so it comes before the first test that wants one."""
     items.sort(key=lambda item: item.path.name != "test_down.py")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_left_of_a_run_that_was_killed() -> None:
+    remove_firewall(Cluster().place)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from devcluster.certificates import Pair, make_certificates
+from devcluster.control_plane import SERVICE_RANGE
 from devcluster.node import kube_proxy, kubelet, settings
 from devcluster.node.certificates import ClusterCertificates, make_cluster_certificates
 from devcluster.node.commands import run
@@ -84,7 +85,7 @@ def test_pods_get_addresses_of_the_range_and_no_way_out(place: Place) -> None:
 
 
 def test_ranges_do_not_overlap() -> None:
-    pods, services = ipaddress.ip_network(settings.POD_RANGE), ipaddress.ip_network("10.96.0.0/16")
+    pods, services = ipaddress.ip_network(settings.POD_RANGE), ipaddress.ip_network(SERVICE_RANGE)
     node = ipaddress.ip_network(settings.NODE_IP)
     assert not pods.overlaps(services)
     assert not pods.overlaps(node)

@@ -11,6 +11,6 @@ _FAILED = 3
 def test_every_fault_has_a_row_that_a_run_has_measured() -> None:
     rows = FAULTS.rows(FAULTS.document.read_text())
     assert {row[:2] for row in rows} == FAULTS.marked_in(test_router_faults), (
-        "run FAIRLEAD_WRITE_DOCS=1 pytest tests/router_faults"
+        "run FAIRLEAD_WRITE_DOCS=1 pytest tests/router_faults, remove rows of faults gone"
     )
     assert {row[0] for row in rows if row[_FAILED] != "0"} == {"stream cut after its first event"}

@@ -14,7 +14,7 @@ from devcluster.programs import program
 from devcluster.showcase import EXAMPLES
 from tests.e2e.fairlead.conftest import Installed
 
-pytestmark = pytest.mark.timeout(480)
+pytestmark = pytest.mark.timeout(900)
 _ROOT = Path(__file__).parents[3]
 _SECTION = re.compile(r"^## On Kubernetes\n(.*?)^## ", re.MULTILINE | re.DOTALL)
 _BETWEEN = "------ next block ------"
@@ -50,13 +50,16 @@ def follow(installed: Installed, repository: str, tag: str) -> list[str]:
 def uninstalled(installed: Installed) -> Iterator[Installed]:
     """Without the release that all other tests share; with it again afterwards."""
     release = installed.release
-    release.kubectl("delete", "--ignore-not-found", f"--filename={EXAMPLES}")
-    release.helm("uninstall", release.name, "--wait", "--ignore-not-found")
-    release.kubectl("delete", "namespace", release.namespace, "--ignore-not-found")
-    yield installed
-    release.install(installed.values)
-    release.apply(EXAMPLES)
-    release.wait_until_ready(EXAMPLES)
+    try:
+        release.kubectl("delete", "--ignore-not-found", f"--filename={EXAMPLES}")
+        release.helm("uninstall", release.name, "--wait", "--ignore-not-found")
+        release.kubectl("delete", "namespace", release.namespace, "--ignore-not-found")
+        yield installed
+    finally:
+        release.forget_interrupted()
+        release.install(installed.values)
+        release.apply(EXAMPLES)
+        release.wait_until_ready(EXAMPLES)
 
 
 def test_every_step_does_what_it_says_and_nothing_is_left(uninstalled: Installed) -> None:

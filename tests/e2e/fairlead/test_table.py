@@ -8,4 +8,6 @@ from tests.e2e.fairlead.table import FAULTS
 
 def test_every_fault_has_a_row_that_a_run_has_measured() -> None:
     rows = FAULTS.rows(FAULTS.document.read_text())
-    assert {row[:2] for row in rows} == FAULTS.marked_in(test_faults), "run FAIRLEAD_WRITE_DOCS=1 make e2e"
+    assert {row[:2] for row in rows} == FAULTS.marked_in(test_faults), (
+        "run FAIRLEAD_WRITE_DOCS=1 make e2e, remove rows of faults gone"
+    )
