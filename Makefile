@@ -76,7 +76,6 @@ control-plane: dev ## build the programs of a Kubernetes control plane, once, fo
 
 programs: dev ## build all programs of Go that tests and make cluster need, once
 	@$(BIN)/python -m devcluster.programs
-	@$(BIN)/python -m tests.gitops.judge_program
 
 redis: dev ## fetch redis-server, once, for tests, unless it is installed
 	$(BIN)/python -m devcluster.redis_binaries

@@ -10,7 +10,6 @@ build yields.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
 import os
 import platform
@@ -19,11 +18,11 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from devcluster.cache import cache_folder, locked
 from devcluster.patience import complete
 
 _TOOLS = Path(__file__).with_name("tools")
@@ -87,6 +86,7 @@ MODULES: Mapping[str, Module] = {
     "kube-router": Module(
         packages={"kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"}, seconds=180
     ),
+    "judge": Module(packages={"judge": "."}, seconds=240),
     "pause": Module(packages={"pause": "."}, seconds=5),
     "probe": Module(packages={"probe": "."}, seconds=30),
 }
@@ -104,11 +104,11 @@ def programs(names: Sequence[str], environment: Mapping[str, str] = os.environ) 
     """
     found: dict[str, Path] = {}
     for module, wanted in _by_module(names).items():
-        folder = _cache(environment) / module / _key(module)
+        folder = cache_folder("programs", environment) / module / _key(module)
         paths = {name: folder / name for name in wanted}
         if not all(path.exists() for path in paths.values()):
-            folder.mkdir(parents=True, exist_ok=True)
-            with _locked(folder / ".lock"):
+            # Workers of one test run start together: one builds, the others wait.
+            with locked(folder / ".lock"):
                 if missing := [name for name, path in paths.items() if not path.exists()]:
                     _build(module, missing, folder, environment)
         found |= paths
@@ -128,11 +128,6 @@ def _by_module(names: Sequence[str]) -> dict[str, list[str]]:
             raise ProgramMissing(f"There is no program {name!r}; there are {', '.join(sorted(homes))}.")
         grouped.setdefault(homes[name], []).append(name)
     return grouped
-
-
-def _cache(environment: Mapping[str, str]) -> Path:
-    cache = environment.get("FAIRLEAD_CACHE") or environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "fairlead" / "programs"
 
 
 def _key(module: str) -> str:
@@ -170,14 +165,6 @@ def _pinned(module: str, pattern: str) -> tuple[str, ...]:
     found = re.search(rf"^\s*(?:require )?{pattern}", path.read_text(), re.MULTILINE)
     assert found, f"{path} has no line like {pattern}"
     return found.groups()
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Workers of one test run start together: one builds, the others wait. The kernel frees the lock of a builder that dies."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _build(module: str, names: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:

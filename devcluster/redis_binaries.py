@@ -5,7 +5,6 @@ Unpacked, not installed: nothing of the system changes, no service starts, and n
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
 import shutil
@@ -16,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from devcluster.cache import cache_folder, locked
 from devcluster.programs import ProgramMissing
 
 _PACKAGE = "redis-tools"
@@ -46,20 +46,13 @@ def find_redis(environment: Mapping[str, str] = os.environ) -> RedisProgram:
     found = shutil.which("redis-server", path=environment.get("PATH"))
     if found is not None:
         return RedisProgram(Path(found))
-    folder = _cache(environment) / platform.machine()
+    folder = cache_folder("redis", environment) / platform.machine()
     if not (folder / "redis-server").exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with (folder.parent / ".lock").open("w") as lock:  # workers of one test run start together: one fetches
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(folder.parent / ".lock"):  # workers of one test run start together: one fetches
             if not (folder / "redis-server").exists():
                 _fetch(folder, environment)
     libraries = [str(path) for path in sorted((folder / "lib").iterdir())]
     return RedisProgram(folder / "redis-server", {"LD_LIBRARY_PATH": os.pathsep.join(libraries)})
-
-
-def _cache(environment: Mapping[str, str]) -> Path:
-    cache = environment.get("FAIRLEAD_CACHE") or environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "fairlead" / "redis"
 
 
 def _fetch(folder: Path, environment: Mapping[str, str]) -> None:

@@ -89,13 +89,17 @@ class Release:
         """Until every object of a file or folder has the condition Ready, for its newest generation."""
         self.kubectl("wait", "--for=condition=Ready", f"--timeout={seconds}s", "--filename", path)
 
-    def pods(self, component: str) -> list[str]:
-        """Names of its pods that run and are not about to end."""
+    def running(self, component: str) -> list[Any]:
+        """Its pods that run and are not about to end."""
         return [
-            pod["metadata"]["name"]
+            pod
             for pod in self._found_pods(f",app.kubernetes.io/component={component}")
             if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
         ]
+
+    def pods(self, component: str) -> list[str]:
+        """Names of those."""
+        return [pod["metadata"]["name"] for pod in self.running(component)]
 
     def troubles(self) -> str:
         """Pods of the release that are not ready: why, and the end of what they logged."""

@@ -26,13 +26,14 @@ class FaultTable:
         self._head = head
         self._measured: dict[str, Row] = {}
 
-    def configure(self, config: pytest.Config) -> None:
-        """From ``pytest_configure``: declare the mark."""
+    def join(self, config: pytest.Config) -> None:
+        """From ``pytest_configure``: declare the mark, and hear of reports and of the end."""
         meaning = f"a fault, for the table in docs/{self.document.name}"
         config.addinivalue_line("markers", f"{self.mark}(name, meanwhile): {meaning}")
+        config.pluginmanager.register(self)
 
     def property_of(self, request: pytest.FixtureRequest, *figures: str) -> tuple[str, Row]:
-        """What a test records for ``gather``: the words of its mark, and what it measured."""
+        """What a test records: the words of its mark, and what it measured."""
         mark = request.node.get_closest_marker(self.mark)
         assert mark is not None, "a test that records a fault is marked as one"
         row = (*mark.args, *figures)
@@ -40,15 +41,15 @@ class FaultTable:
         assert not any("|" in cell for cell in row), "cells are read back by that"
         return self.mark, row
 
-    def gather(self, report: pytest.TestReport) -> None:
-        """From ``pytest_runtest_logreport``; with xdist that runs where reports are gathered."""
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember what was measured; with xdist that runs where reports are gathered."""
         if report.when == "call" and report.passed:
             for name, value in report.user_properties:
                 if name == self.mark and isinstance(value, list | tuple):
                     self._measured[value[0]] = tuple(value)
 
-    def write(self, session: pytest.Session) -> None:
-        """From ``pytest_sessionfinish``: write the table, if asked to, in the process that gathered the reports."""
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the table, if asked to, in the process that gathered the reports."""
         if not os.environ.get("FAIRLEAD_WRITE_DOCS") or hasattr(session.config, "workerinput") or not self._measured:
             return
         self.document.write_text(self.with_rows(self.document.read_text(), self._measured.values()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -11,29 +10,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.peers.recipe import PeerUnavailable
+from devcluster.cache import cache_folder, locked
 
 _MARKER = ".complete"
-
-
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder for all peers, beside that of the control plane's programs."""
-    cache = environment.get("FAIRLEAD_CACHE") or environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "fairlead" / "peers"
 
 
 def kept(name: str, version: str, fill: Callable[[Path], None], *, within: Path | None = None) -> Path:
     """The folder of ``name`` at ``version``, filled by ``fill`` if no earlier call got through with that.
 
     A marker is set last, so that what a killed installation left is thrown away. Processes that ask at once wait for the
-    one that installs; the kernel frees the lock of one that dies. Raises ``PeerUnavailable``.
+    one that installs. Raises ``PeerUnavailable``.
     """
-    root = within or cache_folder()
+    root = within or cache_folder("peers")
     folder = root / f"{name}-{version}"
     if (folder / _MARKER).exists():
         return folder
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(root / f".{folder.name}.lock"):
         if (folder / _MARKER).exists():
             return folder
         if folder.exists():

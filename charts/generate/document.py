@@ -8,18 +8,17 @@ from typing import Any
 
 from charts.generate.schema import type_of
 from charts.generate.values import BadValues, Value
+from fairlead_contract.generated import between_marks
 
-BEGIN, END = "<!-- values:begin -->", "<!-- values:end -->"
 _LONGEST_DEFAULT = 60
 
 
 def with_table(document: str, values: Iterable[Value]) -> str:
     """``document`` with the table between its marks. Raises ``BadValues`` where they are missing."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise BadValues(f"docs/chart.md: the table of values goes between {BEGIN} and {END}, which are not both there")
-    return f"{before}{BEGIN}\n{_table(values)}{END}{after}"
+    try:
+        return between_marks(document, "values", _table(values))
+    except ValueError as error:
+        raise BadValues(f"docs/chart.md: {error}") from error
 
 
 def _table(values: Iterable[Value]) -> str:

@@ -34,7 +34,7 @@ def find_image(root: Path = ROOT) -> Image:
 
     ``FAIRLEAD_BASE_IMAGE`` names a base in a registry; without it one is made here.
     """
-    with one_at_a_time(cache()):
+    with one_at_a_time():
         given = os.environ.get("FAIRLEAD_BASE_IMAGE")
         base = None
         if given is None:

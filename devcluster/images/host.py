@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from devcluster.apt import SEARCH_PATH, PackagesMissing, install
+from devcluster.cache import cache_folder, locked
 from devcluster.patience import complete
 
 ROOT = Path(__file__).parents[2]
@@ -23,10 +23,9 @@ class ImageFailed(Exception):
     """An image cannot be made; the message says what to do."""
 
 
-def cache(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where archives, bases, wheels and layers are kept. It can be removed at any time."""
-    folder = environment.get("FAIRLEAD_CACHE") or environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(folder) / "fairlead" / "images"
+def cache() -> Path:
+    """Where archives, bases, wheels and layers are kept."""
+    return cache_folder("images")
 
 
 def say(text: str) -> None:
@@ -34,13 +33,9 @@ def say(text: str) -> None:
     print(f"image: {text}", file=sys.stderr, flush=True)
 
 
-@contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Whoever comes second waits, and finds what the first one made. The kernel frees the lock of a builder that dies."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def one_at_a_time() -> AbstractContextManager[None]:
+    """Held while something is made: all of it lies in one folder."""
+    return locked(cache() / ".lock")
 
 
 def prepare() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from devcluster.images.base import find_base
 from devcluster.images.build import Image, keep, kept
 from devcluster.images.buildah import open_buildah
-from devcluster.images.host import cache, one_at_a_time, prepare, say
+from devcluster.images.host import one_at_a_time, prepare, say
 
 _RECIPE = """\
 ARG BASE
@@ -18,7 +18,7 @@ ENTRYPOINT ["redis-server"]
 
 def find_redis_image() -> Image:
     """Debian's Redis on Debian, made if need be. Raises ``ImageFailed``."""
-    with one_at_a_time(cache()):
+    with one_at_a_time():
         prepare()
         base = find_base(("redis-server",))
         name = f"localhost/redis:{base.digest[:16]}"

@@ -225,8 +225,8 @@ class Cluster:
             "etcd": lambda: _answers(f"{ETCD_URL}/health"),
             "kube-apiserver": lambda: self._api_answers("/readyz"),
             "containerd": lambda: answers(self.place),
-            "kubelet": lambda: kubelet.healthy(kubelet.HEALTH_PORT),
-            "kube-proxy": lambda: kubelet.healthy(kube_proxy.HEALTH_PORT),
+            "kubelet": lambda: _answers(f"http://127.0.0.1:{kubelet.HEALTH_PORT}/healthz"),
+            "kube-proxy": lambda: _answers(f"http://127.0.0.1:{kube_proxy.HEALTH_PORT}/healthz"),
         }
         if name in healthy:
             daemon.wait_until(healthy[name], f"{name} was healthy", _READY_SECONDS)

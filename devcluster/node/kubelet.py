@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from devcluster.node.certificates import ClusterCertificates
@@ -84,12 +82,3 @@ def kubelet_daemon(place: Place, program: Path, made: ClusterCertificates) -> Da
         ],
         place,
     )
-
-
-def healthy(port: int) -> bool:
-    """Whether ``/healthz`` of a daemon on 127.0.0.1 answers 200."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

@@ -15,13 +15,14 @@ import pytest
 
 from bench.gateways.cases import counts
 from bench.gateways.servers import running_mock
-from bench.peers.cache import cache_folder, kept
+from bench.peers.cache import kept
 from bench.peers.check import check
 from bench.peers.recipe import PeerUnavailable
 from bench.peers.running import RECIPES, Peer, running_peer
 from bench.proxy.mock import EVENTS
 from bench.proxy.processes import free_port, load
 from bench.proxy.requests import chat_body, varied
+from devcluster.cache import cache_folder
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +170,7 @@ def test_what_a_broken_installation_left_is_thrown_away(tmp_path: Path) -> None:
     ],
 )
 def test_peers_are_kept_outside_the_tree(environment: dict[str, str], folder: str) -> None:
-    assert cache_folder(environment) == Path(folder)
+    assert cache_folder("peers", environment) == Path(folder)
 
 
 def test_every_peer_has_an_exact_version() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.conftest import control_plane, installation
 from tests.cluster.operator.conftest import world
-from tests.gitops.judge_program import Judge
+from tests.gitops.judge import Judge
 
 __all__ = ["control_plane", "installation", "judge", "world"]
 

@@ -12,7 +12,7 @@ import yaml
 from tests.crds.crd_objects import SMALL
 from tests.gitops.argo_cases import HEALTH, JUST_NOW
 from tests.gitops.argo_files import CONFIG_MAP, LAYOUT, out_of_date
-from tests.gitops.judge_program import Judge, JudgeFailed
+from tests.gitops.judge import Judge, JudgeFailed
 
 KINDS = [LAYOUT / "fairlead.dev" / kind for kind in SMALL]
 

@@ -12,7 +12,7 @@ from fairlead_crds.compile import Finding, ObjectState
 from fairlead_operator.status import Verdict, desired_status
 from tests.crds.crd_objects import SMALL
 from tests.gitops.argo_cases import HEALTH, Case
-from tests.gitops.judge_program import Judge
+from tests.gitops.judge import Judge
 from tests.operator.status.kstatus import compute
 from tests.operator.status.status_objects import NOW, ROLLOUTS, SITUATIONS, words
 

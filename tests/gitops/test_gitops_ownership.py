@@ -16,7 +16,7 @@ from fairlead_kube.errors import KubeError
 from tests.cluster.operator.world import USER, World, condition, path, policy, provider, remote, until
 from tests.crds.crd_objects import SMALL
 from tests.gitops.argo_files import CONFIG_MAP
-from tests.gitops.judge_program import Judge
+from tests.gitops.judge import Judge
 
 Object = dict[str, Any]
 

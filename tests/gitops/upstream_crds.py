@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.gitops.judge_program import cache
+from devcluster.cache import cache_folder
 
 
 class CRDsMissing(Exception):
@@ -61,12 +61,12 @@ def upstream_crds() -> list[Path]:
 
 
 def _files(pinned: Pinned) -> list[Path]:
-    folder = cache() / "crds" / f"{pinned.module.replace('/', '_')}@{pinned.version}"
+    folder = cache_folder("gitops") / "crds" / f"{pinned.module.replace('/', '_')}@{pinned.version}"
     paths = [folder / Path(name).name for name in pinned.crds]
     if all(path.exists() for path in paths):
         return paths
-    source = _downloaded(pinned)
     folder.mkdir(parents=True, exist_ok=True)
+    source = _downloaded(pinned, folder)
     for name, path in zip(pinned.crds, paths, strict=True):
         unfinished = path.with_suffix(f".{os.getpid()}")  # several test processes may come here together
         shutil.copyfile(source / name, unfinished)
@@ -74,12 +74,13 @@ def _files(pinned: Pinned) -> list[Path]:
     return paths
 
 
-def _downloaded(pinned: Pinned) -> Path:
+def _downloaded(pinned: Pinned, folder: Path) -> Path:
+    """Asked for in ``folder``, as a module around would have a say in it."""
     wanted = f"{pinned.module}@{pinned.version}"
     command = ["go", "mod", "download", "-json", wanted]
     variables = {**os.environ, "GOWORK": "off", "GOFLAGS": "-mod=mod"}
     try:
-        done = subprocess.run(command, cwd=cache(), env=variables, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise CRDsMissing(f"{wanted} is fetched with Go, which is not on the PATH.") from None
     said = json.loads(done.stdout or "{}")

@@ -15,18 +15,8 @@ from tests.cluster.faults.world import Record, World, world_on
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark."""
-    FAULTS.configure(config)
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Remember what was measured."""
-    FAULTS.gather(report)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the table, if asked to."""
-    FAULTS.write(session)
+    """What is measured goes into the table."""
+    FAULTS.join(config)
 
 
 @pytest.fixture

@@ -19,18 +19,8 @@ from tests.e2e.fairlead.traffic import FALLBACK, Seen, Traffic
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark."""
-    FAULTS.configure(config)
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Remember what was measured."""
-    FAULTS.gather(report)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the table, if asked to."""
-    FAULTS.write(session)
+    """What is measured goes into the table."""
+    FAULTS.join(config)
 
 
 @dataclass(frozen=True, slots=True)

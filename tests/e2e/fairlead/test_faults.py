@@ -35,18 +35,16 @@ def _upgraded(installed: Installed, component: str) -> float:
 
 
 def _uids(installed: Installed, component: str) -> set[str]:
-    release = installed.release
-    where = f"--namespace={release.namespace}"
-    return {release.json("pod", name, where)["metadata"]["uid"] for name in release.pods(component)}
+    return {pod["metadata"]["uid"] for pod in installed.release.running(component)}
 
 
 def _kill(installed: Installed, component: str) -> str:
     """SIGKILL to all processes of one pod, whose object goes then too; returns its name."""
     release = installed.release
-    where = f"--namespace={release.namespace}"
-    name = release.pods(component)[0]
-    installed.cluster.kill_pod(release.json("pod", name, where)["metadata"]["uid"])
-    release.kubectl("delete", "pod", name, where, "--grace-period=0", "--force")
+    metadata = release.running(component)[0]["metadata"]
+    installed.cluster.kill_pod(metadata["uid"])
+    name = str(metadata["name"])
+    release.kubectl("delete", "pod", name, f"--namespace={release.namespace}", "--grace-period=0", "--force")
     return name
 
 

@@ -42,17 +42,12 @@ def guarded(installed: Installed) -> Iterator[Release]:
             release.kubectl("rollout", "restart", where, _workload(release, component))
         for component in _DOORS:
             release.kubectl("rollout", "status", where, _workload(release, component), "--timeout=120s")
-        wait_until_guarded([pod["status"]["podIP"] for component in _DOORS for pod in _pods(release, component)])
+        wait_until_guarded([pod["status"]["podIP"] for component in _DOORS for pod in release.running(component)])
         yield release
 
 
 def _workload(release: Release, component: str) -> str:
     return f"{'statefulset' if component == 'redis' else 'deployment'}/{release.name}-{component}"
-
-
-def _pods(release: Release, component: str) -> list[dict[str, dict[str, str]]]:
-    where = f"--namespace={release.namespace}"
-    return [release.json("pod", name, where) for name in release.pods(component)]
 
 
 def open_doors(release: Release, name: str, namespace: str, component: str | None = None) -> set[str]:
@@ -64,7 +59,7 @@ def open_doors(release: Release, name: str, namespace: str, component: str | Non
         (f"{each}:{port}", pod["status"]["podIP"], port)
         for each, ports in _DOORS.items()
         if each != component
-        for pod in _pods(release, each)
+        for pod in release.running(each)
         for port in ports
     ]
     knock = ("python3", "-c", _KNOCK, json.dumps(doors))

@@ -1,5 +1,5 @@
 // Argo CD cannot be used as a dependency without the versions of Kubernetes that it pins itself.
-module fairlead.dev/tests/gitops/judge
+module fairlead.dev/devcluster/tools/judge
 
 go 1.25.5
 
